@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""The course in one command: `python3 course.py run`, `test`, `lab` or `check`.
+
+A small bootstrap that needs only Python itself: it makes the environment `.venv` on first use, installs the course
+into it, and hands over to the installed `course` command. `$COURSE_VENV` names another folder for the environment.
+Once installed it needs no network. (No newer syntax here: an old Python must get as far as its message.)
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = Path(os.environ.get("COURSE_VENV") or ROOT / ".venv")
+STAMP = VENV / "course-installed.json"
+PYTHONS = ("3.13", "3.12", "3.11")
+CPU_TORCH = "https://download.pytorch.org/whl/cpu"
+USAGE = """\
+python3 course.py run      run all lessons in order; results in build/
+python3 course.py test     run all tests, the lessons included
+python3 course.py lab      open the lessons in JupyterLab
+python3 course.py check    everything that CI runs
+python3 course.py doctor   what is missing on this machine, and how to mend it
+python3 course.py --help   all commands
+"""
+
+
+def main(arguments):
+    if not (3, 11) <= sys.version_info[:2] < (3, 14):
+        return with_another_python(arguments)
+    if not arguments:
+        print(USAGE, end="")
+        return 0
+    extra = "test" if arguments[0] in ("test", "check") else "lab"
+    install(extra)
+    return hand_over([str(python_in(VENV)), "-m", "course_utils", *arguments])
+
+
+def with_another_python(arguments):
+    """This Python is too old or too new: go on with one that fits, or say what to do."""
+    here = ".".join(map(str, sys.version_info[:3]))
+    for version in PYTHONS:
+        found = shutil.which("python" + version)
+        if found and subprocess.call([found, "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL) == 0:
+            print(f"Python {here} does not fit, going on with {found}")
+            return hand_over([found, str(ROOT / "course.py"), *arguments])
+    print(f"The course needs Python 3.11, 3.12 or 3.13; this is Python {here}.")
+    print("Install one (python.org, or your system's package manager) and run: python3.12 course.py run")
+    return 1
+
+
+def install(extra):
+    """Make the environment complete for `extra` ("lab" or "test"); do nothing when it is already."""
+    done = installed()
+    if extra in done:
+        return
+    make_environment()
+    print(f"Installing the course into {VENV} (the first time this takes a few minutes) ...", flush=True)
+    command = [python_in(VENV), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["-c", ROOT / "constraints.txt", *cpu_torch(), "-e", f"{ROOT}[{extra}]"]
+    if subprocess.call([str(part) for part in command]) != 0:
+        sys.exit(
+            "\nThe installation did not finish; what pip says is above. Is there a network, and 4 GB of disk? "
+            "Running the same command again goes on where it stopped."
+        )
+    extras = sorted({*done, extra, "lab"})
+    STAMP.write_text(json.dumps({"key": key(), "extras": extras}), encoding="utf-8")
+
+
+def installed():
+    """The extras that are installed from this very pyproject.toml and constraints.txt."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return stamp["extras"] if stamp.get("key") == key() and works(python_in(VENV)) else []
+
+
+def key():
+    digest = hashlib.sha256(str(ROOT).encode())
+    for name in ("pyproject.toml", "constraints.txt"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def make_environment():
+    if works(python_in(VENV)):
+        return
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    if subprocess.call(command) != 0:
+        sys.exit(
+            f"\nThe environment {VENV} could not be made. On Debian or Ubuntu: sudo apt install python3-venv. "
+            "Is the folder writable? COURSE_VENV=FOLDER names another one."
+        )
+
+
+def works(python):
+    """Whether an environment's Python starts and has pip."""
+    if not python.is_file():
+        return False
+    check = [str(python), "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('pip') is None)"]
+    return subprocess.call(check, stderr=subprocess.DEVNULL) == 0
+
+
+def python_in(venv):
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def cpu_torch():
+    """On Linux without a GPU: the CPU build of torch instead of gigabytes of CUDA."""
+    gpu = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists()
+    if platform.system() != "Linux" or gpu or os.environ.get("PIP_FIND_LINKS"):
+        return []
+    return ["--extra-index-url", CPU_TORCH]
+
+
+def hand_over(command):
+    """Become the other program; on Windows, wait for it."""
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    if os.name == "nt":
+        return subprocess.call(command, env=environment)
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,179 @@
+"""The `course` command. `course --help` lists what it does; each command imports only what it needs."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from course_utils.toolchain.source import Course, CourseError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Run, read, check and build the Transformer course.",
+)
+console = Console()
+
+Lessons = Annotated[list[str] | None, typer.Argument(help="Lessons by number, for example 01 (default: all).")]
+Here = Annotated[Path | None, typer.Option("--build-dir", help="Where results go (default: build/).")]
+
+
+@app.command()
+def run(
+    lessons: Lessons = None,
+    fresh: Annotated[bool, typer.Option(help="Run also what did not change.")] = False,
+    build_dir: Here = None,
+) -> None:
+    """Run the lessons in order; executed copies and HTML pages go to build/."""
+    from course_utils.toolchain import runner
+
+    course = Course.find()
+    build = build_dir or course.root / "build"
+    try:
+        outcomes = runner.run(course, lessons or [], fresh=fresh, build=build, console=console)
+    except KeyboardInterrupt:
+        console.print("Stopped. What was finished is kept: the same command goes on from there.")
+        raise typer.Exit(130) from None
+    console.print(f"Executed copies and pages: {build}", highlight=False, soft_wrap=True)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def build(
+    lessons: Lessons = None,
+    check: Annotated[bool, typer.Option(help="Change nothing; fail when a notebook is not current.")] = False,
+    measure: Annotated[bool, typer.Option(help="Also write down how long each lesson takes.")] = False,
+) -> None:
+    """Build the notebooks from their sources in lessons/, executed."""
+    from course_utils.toolchain import authoring
+
+    course = Course.find()
+    if check:
+        stale = authoring.stale(course)
+        for name in stale:
+            console.print(f"notebooks/{name}.ipynb is not what its source builds: run `course build`", style="red")
+        raise typer.Exit(1 if stale else 0)
+    authoring.build(course, lessons or [], measure=measure, console=console)
+
+
+@app.command()
+def lint(lessons: Lessons = None) -> None:
+    """Check the anatomy of the lessons: objectives, exercises, claims, alt text, length, links, budget."""
+    from course_utils.toolchain import lint as rules
+
+    course = Course.find()
+    chosen = course.lessons(lessons)
+    found = [fault for lesson in chosen for fault in rules.faults(course, lesson)]
+    for fault in found:
+        console.print(str(fault), style="red", highlight=False, markup=False)
+    console.print(f"{len(chosen)} lessons looked at, {len(found)} faults", highlight=False)
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open JupyterLab at the course's start page, on this machine only. Further options go to JupyterLab."""
+    from course_utils.toolchain import lab as start
+
+    raise typer.Exit(start.lab(Course.find(), context.args))
+
+
+@app.command()
+def progress() -> None:
+    """Show which exercises were solved on this machine."""
+    from course_utils.exercises import progress_table
+
+    rows = progress_table()
+    solved = sum(bool(row.solved) for row in rows)
+    table = Table(title=f"{solved} of {len(rows)} exercises solved on this machine", title_justify="left")
+    for column in ("exercise", "", "title", "solved"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(row.id, "★" * row.stars, row.title, row.solved)
+    console.print(table)
+
+
+@app.command()
+def release(
+    folder: Annotated[Path | None, typer.Argument(help="Where to write (default: build/release).")] = None,
+) -> None:
+    """Write the lessons without their solutions, for a class."""
+    from course_utils.toolchain import authoring
+
+    course = Course.find()
+    folder = folder or course.root / "build" / "release"
+    count = authoring.release(course, folder)
+    console.print(f"{count} lessons without solutions in {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing on this machine and how to mend it."""
+    from course_utils.toolchain.doctor import examine
+
+    found = examine()
+    for finding in found:
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]" if finding.serious else "[yellow]![/]"
+        console.print(mark, finding.what, highlight=False)
+        if finding.mend:
+            console.print(f"    → {finding.mend}", highlight=False, markup=False)
+    raise typer.Exit(1 if any(finding.mend and finding.serious for finding in found) else 0)
+
+
+@app.command()
+def bench(name: Annotated[str, typer.Argument(help="Which benchmark: porter.")] = "porter") -> None:
+    """Measure our speed against a peer in one run, in CPU seconds of one thread."""
+    from course_utils import bench as benchmarks
+
+    if name not in benchmarks.NAMES:
+        raise CourseError(f"There is no benchmark {name!r}. There are: {', '.join(benchmarks.NAMES)}.")
+    import_module(f"course_utils.bench.{name}").main()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run all tests, the lessons under nbval included. Further options go to pytest."""
+    raise typer.Exit(_call(Course.find(), [sys.executable, "-m", "pytest", *context.args]))
+
+
+@app.command()
+def check(tests: Annotated[bool, typer.Option(help="Run the tests too.")] = True) -> None:
+    """Everything CI runs: format, lint, types, notebooks current, anatomy of the lessons, tests."""
+    course, python = Course.find(), [sys.executable, "-m"]
+    steps = {
+        "format": [*python, "ruff", "format", "--check", "."],
+        "lint": [*python, "ruff", "check", "."],
+        "types": [*python, "mypy"],
+        "notebooks are current": [*python, "course_utils", "build", "--check"],
+        "anatomy of the lessons": [*python, "course_utils", "lint"],
+    }
+    if tests:
+        steps["tests"] = [*python, "pytest"]
+    failed = []
+    for name, command in steps.items():
+        console.rule(name)
+        if _call(course, command):
+            failed.append(name)
+    console.rule()
+    console.print(f"failed: {', '.join(failed)}" if failed else "all checks passed", highlight=False)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _call(course: Course, command: list[str]) -> int:
+    return subprocess.run(command, cwd=course.root).returncode
+
+
+def main() -> None:
+    """Run the command line; a fault that the user can mend ends in its message, without a traceback."""
+    try:
+        app()
+    except CourseError as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)

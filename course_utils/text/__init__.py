@@ -1,0 +1,1 @@
+"""From raw text to units: word tokens and case, stems and lemmas, sub-word tokenisers."""

@@ -1,0 +1,76 @@
+"""What a lesson's author and a teacher do with notebooks: build, see what is stale, release without solutions."""
+
+import json
+from pathlib import Path
+
+import nbformat
+from rich.console import Console
+
+from course_utils.toolchain import notebook as notebooks
+from course_utils.toolchain.execute import LessonStopped, execute
+from course_utils.toolchain.lint import start_page_is_current
+from course_utils.toolchain.notebook import generate, is_current, measured, start_page, write
+from course_utils.toolchain.source import Course, CourseError, Lesson
+
+
+def build(course: Course, wanted: list[str], *, measure: bool, console: Console) -> None:
+    """Build and execute the wanted lessons (default: all) and the start page.
+
+    The measured seconds stand in a lesson's head, so they are written down only when asked for.
+    """
+    for lesson in course.lessons(wanted):
+        console.print(f"{lesson.slug} ...", highlight=False, end=" ")
+        seconds = _build_one(course, lesson)
+        console.print(f"{seconds:.1f} s", highlight=False)
+        if measure:
+            _write_down(course, lesson, seconds)
+            _replace_head(course, lesson)
+    write(start_page(course), course.notebooks / "index.ipynb")
+
+
+def _build_one(course: Course, lesson: Lesson) -> float:
+    notebook = generate(course, lesson)
+    try:
+        seconds = execute(notebook, course.notebooks)
+    except LessonStopped as stopped:
+        raise CourseError(f"{lesson.slug} stopped at cell {stopped.cell + 1}: {stopped}") from None
+    write(notebook, course.notebooks / f"{lesson.slug}.ipynb")
+    return seconds
+
+
+def _write_down(course: Course, lesson: Lesson, seconds: float) -> None:
+    known = {**measured(course), lesson.slug: max(1, round(seconds))}
+    text = json.dumps(dict(sorted(known.items())), indent=2) + "\n"
+    (course.sources / "measured.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _replace_head(course: Course, lesson: Lesson) -> None:
+    """The head names the measured seconds: renew it without running the lesson again."""
+    path = course.notebooks / f"{lesson.slug}.ipynb"
+    done = nbformat.read(path, as_version=4)
+    done.cells[0] = generate(course, lesson).cells[0]
+    write(done, path)
+
+
+def stale(course: Course) -> list[str]:
+    """The notebooks that are not what their sources build, and those that have no source."""
+    lessons = course.lessons()
+    found = [lesson.slug for lesson in lessons if not is_current(course, lesson)]
+    if not start_page_is_current(course):
+        found.append("index")
+    known = {lesson.slug for lesson in lessons} | {"index"}
+    return found + [path.stem for path in sorted(course.notebooks.glob("*.ipynb")) if path.stem not in known]
+
+
+def release(course: Course, folder: Path) -> int:
+    """Write every notebook without its solution cells; return how many. Nothing else changes."""
+    lessons = course.lessons()
+    for lesson in lessons:
+        path = course.notebooks / f"{lesson.slug}.ipynb"
+        if not path.is_file():
+            raise CourseError(f"{path.name} is not built yet: run `course build`.")
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
+        write(notebook, folder / path.name)
+    write(notebooks.start_page(course), folder / "index.ipynb")
+    return len(lessons)

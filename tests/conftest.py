@@ -1,0 +1,54 @@
+"""What all tests share: no network, no traces in the user's folders, and nbval's settings by absolute path."""
+
+import ipaddress
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_configure(config):
+    """Lessons are compared strictly from any working directory."""
+    config.option.nbval_sanitize_with = str(HERE / "nbval_sanitize.cfg")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch, request):
+    """Only this machine may be talked to, except in tests marked `official`."""
+    if request.node.get_closest_marker("official"):
+        return
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if isinstance(address, tuple) and not _local(address[0]):
+            raise OSError(f"tests are offline, and something wants {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def _local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(monkeypatch, tmp_path_factory):
+    """Progress goes to a temporary folder; the learner's own is never touched."""
+    monkeypatch.setenv("COURSE_USER_DIR", str(tmp_path_factory.mktemp("user")))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel built from this tree, without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=HERE.parent, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
