@@ -627,7 +627,7 @@ for name in ("lower case", "lemmas", "Porter stems"):
 # %% [markdown]
 # ## With the full WordNet
 #
-# The course's dictionary knows some hundreds of words, WordNet 150,000. Where
+# The course's dictionary knows two thousand words, WordNet 150,000. Where
 # NLTK's copy is on this machine, our class reads it as it is:
 
 # %% tags=["official", "nbval-ignore-output"]

@@ -144,7 +144,7 @@ def cell_length(subject: Subject) -> Findings:
             yield where, f"{len(lines)} lines of code; at most {CELL_LINES}"
     for where, cell in subject.code():
         longest = max(map(len, cell.source.splitlines()), default=0)
-        if longest > LINE_LENGTH and "setup" not in tags(cell):
+        if longest > LINE_LENGTH:
             yield where, f"a line of {longest} characters; at most {LINE_LENGTH}, or a narrow screen scrolls"
 
 

@@ -20,7 +20,8 @@ try:
     import course_utils
 except ModuleNotFoundError:
     import os
-    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/{repository}@{branch}")
+    home = "https://github.com/{repository}"
+    source = os.environ.get("COURSE_SOURCE", f"git+{{home}}@{branch}")
     %pip install -q "{{source}}"
     import course_utils
 from course_utils import show
@@ -28,7 +29,7 @@ from course_utils.exercises import check, hint
 
 course_utils.setup()"""
 
-FOLDED = {"jupyter": {"source_hidden": True, "outputs_hidden": True}, "cellView": "form"}
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def generate(course: Course, lesson: Lesson) -> nbformat.NotebookNode:
@@ -75,13 +76,11 @@ def setup_source(course: Course) -> str:
 def exercise_cells(id: str) -> list[nbformat.NotebookNode]:
     """The four cells of an exercise: task, stub, check, folded solution."""
     exercise = exercises.get(id)
-    name = exercise.name
     solution = f"#@title Solution {id}\n{exercise.solution_source().rstrip()}"
-    solution += f'\n\n\ncheck("{id}", {name}_solution, record=False)'
     return [
         new_markdown_cell(exercise.task_markdown()),
         _code(exercise.stub_source().rstrip(), tags=["exercise"]),
-        _code(f'check("{id}", {name})  # stuck? run hint("{id}")', tags=["check"]),
+        _code(f'check("{id}", {exercise.name})  # stuck? run hint("{id}")', tags=["check"]),
         _code(solution, tags=["solution", "hide-input"], **FOLDED),
     ]
 
