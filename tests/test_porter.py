@@ -115,6 +115,8 @@ def test_stems_of_the_whole_vocabulary_are_those_of_nltk(dialect):
 def test_words_with_capitals_are_treated_as_by_nltk(dialect, to_lowercase):
     ours, peer = PorterStemmer(dialect).stem, Peer(NLTK_MODES[dialect]).stem
     words = EDGES + [word for word in word_types() if word != word.lower()]
+    if Peer("NLTK_EXTENSIONS").stem("News") == "new":  # NLTK 3.9.1, see "Differs" in PorterStemmer
+        words = [word for word in words if word.lower() not in DIALECTS[dialect].irregular]
     assert len(words) > 20_000
     differing = [word for word in words if ours(word, to_lowercase) != peer(word, to_lowercase)]
     assert not differing

@@ -327,7 +327,8 @@ class PorterStemmer:
     kept: a stem that literally ends with the characters `*d` before ED or ING loses the star (the sign of the
     condition is also taken for a suffix), and the length that exempts short words is the one before
     lower-casing (`İs` has two letters, but three once lowered). Older releases of NLTK raise RecursionError
-    for a thousand y in a row; here they have a stem. What is not a string is an AttributeError in NLTK.
+    for a thousand y in a row; here they have a stem. NLTK 3.9.1 looks irregular words up before it lower-cases,
+    so that `News` loses its s there. What is not a string is an AttributeError in NLTK.
 
     >>> stemmer = PorterStemmer("original")
     >>> [stemmer.stem(word) for word in ("cats", "running", "ran", "unhappiness", "universities", "dies")]
