@@ -46,6 +46,7 @@ def examine() -> list[Finding]:
 
 
 def python() -> Iterator[Finding]:
+    """The version of Python."""
     here = f"Python {sys.version.split()[0]}"
     if not (3, 11) <= sys.version_info[:2] < (3, 14):
         yield Finding(here, "the course needs Python 3.11, 3.12 or 3.13: install one and run course.py with it")
@@ -80,6 +81,7 @@ def _fault(name: str, bounds: "SpecifierSet") -> str:
 
 
 def torch() -> Iterator[Finding]:
+    """Whether torch loads, and on what it computes."""
     try:
         module = importlib.import_module("torch")
     except (ImportError, OSError) as error:
@@ -105,6 +107,7 @@ def corpora() -> Iterator[Finding]:
 
 
 def folders() -> Iterator[Finding]:
+    """Where the course writes, if it may."""
     for what, folder in (("cache", cache_dir()), ("progress", user_dir()), ("working", Path.cwd())):
         if _writable(folder):
             yield Finding(f"the {what} folder can be written")
@@ -126,6 +129,7 @@ def _writable(folder: Path) -> bool:
 
 
 def disk() -> Iterator[Finding]:
+    """Room for downloads and results."""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     if free < 1:
         yield Finding(f"{free:.1f} GB of disk are free", "free at least 1 GB", serious=False)
@@ -134,6 +138,7 @@ def disk() -> Iterator[Finding]:
 
 
 def text_encoding() -> Iterator[Finding]:
+    """Whether the terminal shows all signs."""
     name = locale.getpreferredencoding(False)
     if name.lower().replace("-", "") == "utf8":
         yield Finding("text is UTF-8")

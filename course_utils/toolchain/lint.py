@@ -29,6 +29,8 @@ LONG_FLOAT = re.compile(r"\d\.\d{7,}")
 
 @dataclass(frozen=True)
 class Fault:
+    """One thing that is wrong, and where."""
+
     lesson: str
     where: str
     message: str
@@ -65,16 +67,19 @@ Findings = Iterator[tuple[str, str]]
 
 
 def tags(cell: nbformat.NotebookNode) -> list[str]:
+    """The tags of a cell."""
     return cell.metadata.get("tags", [])
 
 
 def objectives(subject: Subject) -> Findings:
+    """Three to five objectives."""
     count = len(subject.lesson.objectives)
     if not 3 <= count <= 5:
         yield "header", f"{count} objectives; a lesson has 3 to 5"
 
 
 def system_ids(subject: Subject) -> Findings:
+    """The systems are known, and belong to this lesson."""
     for id in subject.lesson.systems:
         if id not in systems():
             yield "header", f"system {id} is not in data/systems.yaml"
@@ -83,6 +88,7 @@ def system_ids(subject: Subject) -> Findings:
 
 
 def navigation(subject: Subject) -> Findings:
+    """It builds on earlier lessons, and every link of its contents has one target."""
     numbers = [lesson.number for lesson in subject.course.lessons()]
     for number in subject.lesson.builds_on:
         if number >= subject.lesson.number or number not in numbers:
@@ -93,6 +99,7 @@ def navigation(subject: Subject) -> Findings:
 
 
 def exercise_count(subject: Subject) -> Findings:
+    """At least six exercises, those that the package defines, in order."""
     placed, defined = subject.lesson.exercises, exercises.exercise_ids(subject.lesson.number)
     if len(placed) < 6:
         yield "exercises", f"{len(placed)} exercises; a lesson has at least 6"
@@ -101,6 +108,7 @@ def exercise_count(subject: Subject) -> Findings:
 
 
 def exercise_anatomy(subject: Subject) -> Findings:
+    """Two hints and three known mistakes each."""
     for id in subject.lesson.exercises:
         found = exercises.get(id)
         if len(found.hints) < 2:
@@ -110,6 +118,7 @@ def exercise_anatomy(subject: Subject) -> Findings:
 
 
 def sections(subject: Subject) -> Findings:
+    """The sections that every lesson has, and a question to think about."""
     for wanted in ("Claims", "Summary", "Further reading"):
         if wanted not in headings(subject.lesson):
             yield "contents", f"there is no section {wanted!r}"
@@ -118,6 +127,7 @@ def sections(subject: Subject) -> Findings:
 
 
 def claims(subject: Subject) -> Findings:
+    """The table of claims holds all of this lesson's claims."""
     tables = [cell for _, cell in subject.code(authored=True) if "show.claims(" in cell.source]
     if not tables:
         yield "claims", "no cell shows the table of claims"
@@ -128,6 +138,7 @@ def claims(subject: Subject) -> Findings:
 
 
 def alt_text(subject: Subject) -> Findings:
+    """Every picture can be read by those who cannot see it."""
     for where, cell in subject.code():
         for output in cell.outputs:
             if "image/png" in output.get("data", {}) and not output.metadata.get("image/png", {}).get("alt"):
@@ -138,6 +149,7 @@ def alt_text(subject: Subject) -> Findings:
 
 
 def cell_length(subject: Subject) -> Findings:
+    """Code fits a screen, in height and in width."""
     for where, cell in subject.code(authored=True):
         lines = cell.source.splitlines()
         if len(lines) > CELL_LINES:
@@ -149,6 +161,7 @@ def cell_length(subject: Subject) -> Findings:
 
 
 def rhythm(subject: Subject) -> Findings:
+    """Prose between the code."""
     run = 0
     for number, cell in enumerate(subject.notebook.cells, start=1):
         run = run + 1 if cell.cell_type == "code" and not GENERATED & set(tags(cell)) else 0
@@ -157,6 +170,7 @@ def rhythm(subject: Subject) -> Findings:
 
 
 def network(subject: Subject) -> Findings:
+    """Nothing is fetched, except in cells tagged `official`."""
     for where, cell in subject.code(authored=True):
         if "official" not in tags(cell) and (found := NETWORK.search(_without_comments(cell.source))):
             yield (
@@ -166,12 +180,14 @@ def network(subject: Subject) -> Findings:
 
 
 def semicolons(subject: Subject) -> Findings:
+    """No trailing semicolon."""
     for where, cell in subject.code():
         if cell.source.rstrip().endswith(";"):
             yield where, "a trailing `;` does not silence the output under nbval; assign to `_`"
 
 
 def executed(subject: Subject) -> Findings:
+    """Every cell was run, without an error."""
     for where, cell in subject.code():
         if cell.execution_count is None:
             yield where, "was not executed, so nbval would compare nothing"
@@ -180,6 +196,7 @@ def executed(subject: Subject) -> Findings:
 
 
 def outputs(subject: Subject) -> Findings:
+    """Outputs hold no path of a machine and no raw float, and are no wall."""
     for where, cell in subject.code():
         if found := MACHINE_PATH.search("\n".join(map(_text, cell.outputs))):
             yield where, f"its output names a path of one machine ({found[0]})"
@@ -192,6 +209,7 @@ def outputs(subject: Subject) -> Findings:
 
 
 def budget(subject: Subject) -> Findings:
+    """Measured, and within the budget."""
     lesson, seconds = subject.lesson, measured(subject.course).get(subject.lesson.slug)
     if lesson.budget > BUDGET:
         yield "header", f"a budget of {lesson.budget} s; at most {BUDGET}"
@@ -202,6 +220,7 @@ def budget(subject: Subject) -> Findings:
 
 
 def current(subject: Subject) -> Findings:
+    """The notebook is what the source builds."""
     if not is_current(subject.course, subject.lesson):
         yield "notebook", "is not what its source builds: run `course build`"
 
@@ -251,6 +270,7 @@ def _without_comments(source: str) -> str:
 
 
 def start_page_is_current(course: Course) -> bool:
+    """Whether `notebooks/index.ipynb` is what the lessons build."""
     from course_utils.toolchain.notebook import start_page, without_outputs
 
     path: Path = course.notebooks / "index.ipynb"

@@ -70,6 +70,7 @@ def start_page(course: Course) -> nbformat.NotebookNode:
 
 
 def setup_source(course: Course) -> str:
+    """The set-up cell, with the place that Colab installs from."""
     return SETUP.format(**course.settings)
 
 
@@ -126,6 +127,7 @@ def _navigation(course: Course, lesson: Lesson, neighbours: list[Lesson]) -> str
 
 
 def colab_url(course: Course, lesson: Lesson) -> str:
+    """Where Colab finds the committed notebook."""
     place = "{repository}/blob/{branch}".format(**course.settings)
     return f"https://colab.research.google.com/github/{place}/notebooks/{lesson.slug}.ipynb"
 

@@ -72,6 +72,7 @@ def _run_one(course: Course, lesson: Lesson, common: str, fresh: bool, build: Pa
 def execute_lesson(
     course: Course, lesson: Lesson, notebook: nbformat.NotebookNode, build: Path, progress: "View"
 ) -> Outcome:
+    """Run one lesson in a fresh kernel; a stop is part of the outcome."""
     error, started = "", time.perf_counter()
     with progress.lesson(lesson, len(notebook.cells)) as on_cell:
         try:
@@ -136,6 +137,7 @@ def save(notebook: nbformat.NotebookNode, build: Path, lesson: Lesson) -> None:
 
 
 def require_writable(folder: Path) -> None:
+    """Raise CourseError, which names the way out, when nothing can be written to the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".writable").write_bytes(b"")

@@ -1,0 +1,46 @@
+"""The `course` command as a user types it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def course(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "course_utils", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_help_names_every_command():
+    shown = course("--help").stdout
+    for command in ("run", "build", "lint", "lab", "progress", "release", "doctor", "bench", "test", "check"):
+        assert re.search(rf"^│ {command}\b", shown, re.MULTILINE), command
+
+
+def test_doctor_finds_this_machine_well():
+    done = course("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "✗" not in done.stdout
+
+
+def test_progress_lists_every_exercise():
+    assert "00.1" in course("progress").stdout
+
+
+def test_release_works_from_any_folder(tmp_path):
+    done = course("release", str(tmp_path / "class"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "class" / "index.ipynb").is_file()
+    assert "_solution" not in (tmp_path / "class" / "01_normalising_words.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("run", "77"), "There is no lesson '77'"), (("bench", "speed"), "There is no benchmark 'speed'")],
+)
+def test_a_wrong_argument_ends_in_a_sentence(arguments, words):
+    done = course(*arguments)
+    assert done.returncode == 1
+    assert words in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
