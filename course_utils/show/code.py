@@ -40,11 +40,8 @@ def source(obj: Inspectable) -> None:
 
     Raises ValueError for an object whose source can't be read: built in, typed at a plain prompt, or an instance.
     """
-    code, place = read(obj), origin(obj)
-    html = (
-        f'<div style="{HEAD}"><code>{escape(place)}</code></div><pre style="{PRE}"><code>{highlight(code)}</code></pre>'
-    )
-    publish(code, html)
+    code = read(obj)
+    publish(code, _framed(origin(obj), highlight(code)))
 
 
 def _framed(head: str, body: str) -> str:
