@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
+
+from course_utils import bench
 
 
 def course(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
@@ -33,6 +36,12 @@ def test_release_works_from_any_folder(tmp_path):
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "class" / "index.ipynb").is_file()
     assert "_solution" not in (tmp_path / "class" / "01_normalising_words.ipynb").read_text(encoding="utf-8")
+
+
+def test_every_benchmark_is_there_to_be_run():
+    for name in bench.NAMES:
+        assert callable(import_module(f"course_utils.bench.{name}").main)
+    assert {name for group in bench.GROUPS.values() for name in group} <= set(bench.NAMES)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import NamedTuple
 
-NAMES = ("porter",)  # one module each, with a main()
+NAMES = ("porter", "word2vec", "glove", "bpe", "subwords")  # one module each, with a main()
+GROUPS = {"words": ("word2vec", "glove", "bpe", "subwords")}
 
 
 class Timing(NamedTuple):

@@ -1,0 +1,1 @@
+"""Vectors of words, from the words around them: word2vec and GloVe."""
