@@ -1,4 +1,4 @@
-"""What all tests share: no network, no traces in the user's folders, and nbval's settings by absolute path."""
+"""What all tests share: no network, and no traces in the user's folders."""
 
 import ipaddress
 import socket
@@ -9,11 +9,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-
-
-def pytest_configure(config):
-    """Lessons are compared strictly from any working directory."""
-    config.option.nbval_sanitize_with = str(HERE / "nbval_sanitize.cfg")
 
 
 @pytest.fixture(autouse=True)
