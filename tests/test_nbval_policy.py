@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import nbformat
@@ -62,3 +63,12 @@ def test_a_rounded_float64_training_result_does_not_hang_on_the_number_of_thread
     command = [sys.executable, "-c", TRAINED]
     one = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert verdicts(tmp_path, cell(TRAINED, one), threads="2") == ["PASSED"]
+
+
+def test_the_patterns_are_linear():
+    """A figure in HTML is half a million letters without a blank; a quadratic pattern would take minutes for it."""
+    config = ConfigParser(interpolation=None)
+    config.read(SANITIZE, encoding="utf-8")
+    picture = "A" * 500_000
+    for name in config.sections():
+        assert re.sub(config[name]["regex"], "", picture) == picture, name

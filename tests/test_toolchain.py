@@ -171,6 +171,14 @@ def test_an_error_names_the_cell_and_keeps_what_came_before(tmp_path):
     assert not notebook.cells[2].outputs
 
 
+def test_prints_with_pauses_are_one_output(tmp_path):
+    """Otherwise building twice would give different bytes, as the kernel happens to flush."""
+    notebook = notebook_of("import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.3)")
+    execute(notebook, tmp_path)
+    (output,) = notebook.cells[0].outputs
+    assert output.text == "0\n1\n2\n"
+
+
 def test_a_cell_that_does_not_end_is_stopped(tmp_path):
     with pytest.raises(LessonStopped, match="still running after 1 s"):
         execute(notebook_of("while True: pass"), tmp_path, cell_seconds=1)
@@ -282,3 +290,15 @@ def test_lab_stays_on_this_machine_with_its_token(tmp_path):
     assert not any("token" in part.lower() or "password" in part.lower() for part in command)
     assert any(lab.START in part for part in command)
     assert command[-1] == "--no-browser"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot become another program")
+def test_lab_becomes_jupyterlab_so_that_a_signal_reaches_it(tmp_path, monkeypatch):
+    became = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda *call: became.append(call))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    lab.lab(Course(tmp_path), [])
+    (program, command, environment) = became[0]
+    assert program == command[0] == sys.executable
+    assert str(lab.CONFIG) in environment["JUPYTER_CONFIG_PATH"]

@@ -78,6 +78,6 @@ def _stream(log: Path | None) -> Iterator[int]:
 
 def _normalise(notebook: nbformat.NotebookNode) -> None:
     """Remove what differs from run to run, so that building twice gives the same bytes."""
-    notebook.metadata.language_info.pop("version", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
