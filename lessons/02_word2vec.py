@@ -366,6 +366,45 @@ print(f"expected to survive: {(keep * numbers).sum() / numbers.sum():.0%}")
 # %% exercise 02.7
 
 # %% [markdown]
+# ### The other way out: a tree
+#
+# Negative sampling gives up the probabilities of the softmax. **Hierarchical
+# softmax** keeps them and is cheap all the same. The words become the leaves
+# of a binary tree, frequent ones near the top (a *Huffman tree*), and the
+# vectors $u$ belong to its forks. At each fork the word in the middle goes
+# left with the probability $\sigma(v \cdot u)$ and right with the rest,
+# $\sigma(-v \cdot u)$. The probability of a word is the product along its
+# way down, and over all words these products add up to 1.
+#
+# > **Predict** A softmax compares $v$ with all 8,414 words. How many forks
+# > are on the way to a word, on average over the text?
+
+# %%
+ways = word2vec.huffman(numbers)
+generator = np.random.default_rng(1)
+asking = generator.normal(size=20)
+forks = generator.normal(size=(len(ways) - 1, 20))
+
+
+def probability(nodes, branches):
+    """The product of the turns on the way down to one word."""
+    turns = 1 - 2 * np.array(branches)  # branch 0 is +1, branch 1 is -1
+    return np.prod(1 / (1 + np.exp(-turns * (forks[nodes] @ asking))))
+
+
+total = sum(probability(*way) for way in ways)
+assert abs(total - 1) < 1e-9
+steps = np.array([len(nodes) for nodes, _ in ways])
+mean = (steps * numbers).sum() / numbers.sum()
+print(f"sum of all probabilities: {total:.6f}")
+print(f"forks: {mean:.1f} on average, {steps.min()} to {steps.max()}")
+
+# %% [markdown]
+# About ten comparisons instead of thousands, and true probabilities. In the
+# package it is `train(..., hierarchical=True)`. We go on with negative
+# sampling, which is simpler and became the standard.
+
+# %% [markdown]
 # ## Fast: many words at once
 #
 # One pair at a time, ten epochs of the Wikipedia sample take some eight
