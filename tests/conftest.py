@@ -47,3 +47,13 @@ def wheel(tmp_path_factory) -> Path:
     subprocess.run(command, cwd=HERE.parent, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
+
+
+@pytest.fixture
+def as_in_a_notebook():
+    """Shapes are not checked from outside, as with learners: the code's own checks must speak."""
+    from jaxtyping import config
+
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

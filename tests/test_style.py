@@ -55,3 +55,51 @@ def test_what_is_public_says_what_it_is(path):
     assert ast.get_docstring(tree), "the module says nothing of itself"
     if "by_lesson" not in path.parts and not path.name.startswith("_"):
         assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+# The budget of the blocks and models: what is shared stays small, and knows no model.
+
+MODEL_NAMES = ("bert", "gpt", "llama", "bloom", "neox", "roformer", "xlnet", "bart", "deberta", "vit", "clip")
+MODEL_FILES = [path for path in FILES if path.parent.name in ("blocks", "models")]
+
+
+def over_budget(source: str) -> list[str]:
+    """Constructors with more than 7 arguments or 2 switches, and configs with more than 12 fields."""
+    faults = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+        if node.name.endswith("Config") and len(fields) > 12:
+            faults.append(f"{node.name} has {len(fields)} fields")
+        for part in node.body:
+            if isinstance(part, ast.FunctionDef) and part.name == "__init__":
+                arguments = [*part.args.args[1:], *part.args.kwonlyargs]
+                switches = [a for a in arguments if isinstance(a.annotation, ast.Name) and a.annotation.id == "bool"]
+                if len(arguments) > 7 or len(switches) > 2:
+                    faults.append(f"{node.name} takes {len(arguments)} arguments, {len(switches)} of them switches")
+    return faults
+
+
+def names(source: str) -> set[str]:
+    """Everything that code, and not prose, calls by a name."""
+    tree = ast.parse(source)
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    found |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return found | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+
+
+@pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_blocks_and_models_stay_within_their_budget(path):
+    source = path.read_text(encoding="utf-8")
+    assert over_budget(source) == []
+    if path.parent.name == "blocks":  # T5's buckets and LLaMA's layout are schemes; no code asks which model it serves
+        assert [name for name in sorted(names(source)) for model in MODEL_NAMES if model in name.lower()] == []
+
+
+def test_the_budget_sees_what_is_over_it():
+    wide = "class A:\n    def __init__(self, a, b, c, d, e, f, g, h): pass\n"
+    switched = "class A:\n    def __init__(self, a: bool, b: bool, *, c: bool): pass\n"
+    fields = "class AConfig:\n" + "".join(f"    x{i}: int = {i}\n" for i in range(13))
+    assert [len(over_budget(source)) for source in (wide, switched, fields, "class A: pass")] == [1, 1, 1, 0]
+    assert "is_bert" in names("def f(is_bert): pass")
