@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("course", deadline=None)  # no test is about time: a busy machine may be slow
+settings.load_profile("course")
 
 HERE = Path(__file__).parent
 

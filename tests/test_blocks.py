@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from course_utils.blocks.attention import KVCache, MultiHeadAttention, record
-from course_utils.blocks.ffn import FeedForward, GatedFeedForward
+from course_utils.blocks.ffn import FeedForward, GatedFeedForward, gelu_tanh
 from course_utils.blocks.heads import Classifier, TiedHead
 from course_utils.blocks.masks import causal, distances, prefix, same_segment, to_bias, unpadded, window
 from course_utils.blocks.norms import LayerNorm, RMSNorm
@@ -402,6 +402,21 @@ def test_feed_forward_equals_torch_and_sees_the_wrong_gelu():
     torch.testing.assert_close(ffn(x), theirs(x), **CLOSE)
     ffn.activation = lambda x: F.gelu(x, approximate="tanh")
     assert (ffn(x) - theirs(x)).abs().max() > 1e-5
+
+
+def test_gelu_by_tanh_equals_torchs_and_so_does_its_gradient():
+    x = (torch.randn(50, 7) * 4).requires_grad_()
+    goal = torch.randn(50, 7)
+    ours, theirs = gelu_tanh(x), F.gelu(x, approximate="tanh")
+    torch.testing.assert_close(ours, theirs, **CLOSE)
+    for y in (ours, theirs):
+        y.backward(goal)
+        if y is ours:
+            found, x.grad = x.grad, None
+    torch.testing.assert_close(found, x.grad, **CLOSE)
+    assert torch.autograd.gradcheck(gelu_tanh, (x,))
+    assert torch.isfinite(gelu_tanh(torch.tensor([-1e4, 1e4], dtype=torch.float32))).all()
+    assert (F.gelu(x) - ours).abs().max() > 1e-5  # the comparison sees the other GELU
 
 
 def test_gated_feed_forward_equals_llamas():

@@ -60,7 +60,7 @@ class KVCache:
     def reorder(self, rows: Int[Tensor, " B"]) -> None:
         """Go on from other examples of the batch: row i becomes what row `rows[i]` was. Beam search needs it."""
         if self._space is not None:
-            self._space = self._space[:, rows]
+            self._space = self._space.index_select(1, rows)
 
 
 class MultiHeadAttention(nn.Module):
