@@ -1,13 +1,16 @@
 """A small synthetic world with ground truth: facts first, and beside them what renders them.
 
 `World(seed)` holds people, families, places, animals, professions and the facts about them; `world.sentences()`
-tells them, `world.analogies()` says what word vectors should find. `EFFECTS` declares every regularity that is
-built in: print it where an experiment on this world shows one. The modules:
+tells them, `world.analogies()` says what word vectors should find, `world.parallel(n)` gives English sentences with
+their Chinese translations. `EFFECTS` declares every regularity that is built in: print it where an experiment on this
+world shows one. The modules:
 
     draw       random choices that are the same everywhere
     lexicon    the words
     facts      `World`, `Fact`, and the fifteen `RELATIONS`
     text       sentences whose words keep the company that analogies need
+    parallel   English sentences and their Chinese translations
+    bilingual  the words of those
 
 A new renderer is a module of its own with a function of a `World`, that reads facts and adds none, draws from a
 stream of its own (`Draw(world.seed, "its name", ...)`), asks `world.held_out` about what it combines freely, and
@@ -21,10 +24,10 @@ declares its `EFFECTS`, which are added here. Then nothing that was there before
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from course_utils.data.world import facts, text
+from course_utils.data.world import facts, parallel, text
 from course_utils.data.world.facts import CUT_OFF, RELATIONS, START, Fact, Family, Nation, Person, Relation, World
 
-EFFECTS: Mapping[str, str] = MappingProxyType({**facts.EFFECTS, **text.EFFECTS})
+EFFECTS: Mapping[str, str] = MappingProxyType({**facts.EFFECTS, **text.EFFECTS, **parallel.EFFECTS})
 
 __all__ = [
     "CUT_OFF",

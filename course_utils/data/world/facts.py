@@ -14,6 +14,7 @@ from course_utils.data.world.lexicon import ANIMALS, COUNTRIES, PEOPLE, PROFESSI
 
 if TYPE_CHECKING:
     from course_utils.data.judgements import Analogy
+    from course_utils.data.world.parallel import Parallel
 
 START, CUT_OFF = 2000, 2020  # the years: the world begins, and some of it changes
 N_KINGDOMS = 5  # the other countries have no king or queen
@@ -253,6 +254,12 @@ class World:
         from course_utils.data.world.text import sentences
 
         return sentences(self, n, seed, year=year, held_out=held_out)
+
+    def parallel(self, n: int, seed: int = 0, *, held_out: bool = False) -> list[Parallel]:
+        """n English sentences with their Chinese translations: see `course_utils.data.world.parallel.parallel`."""
+        from course_utils.data.world.parallel import parallel
+
+        return parallel(self, n, seed, held_out=held_out)
 
     def analogies(self) -> list[Analogy]:
         """The analogies that hold in this world: see `course_utils.data.world.text.analogies`."""
