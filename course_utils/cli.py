@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -129,7 +130,10 @@ def doctor() -> None:
 
 
 @app.command()
-def bench(name: Annotated[str, typer.Argument(help="A benchmark, or a group of them such as words.")]) -> None:
+def bench(
+    name: Annotated[str, typer.Argument(help="A benchmark, or a group of them such as words.")],
+    text: Annotated[Path | None, typer.Option(help="A text to train on, for the benchmarks that take one.")] = None,
+) -> None:
     """Measure our speed against a peer in one run, in CPU seconds of one thread."""
     from course_utils.bench import GROUPS, NAMES
 
@@ -137,8 +141,19 @@ def bench(name: Annotated[str, typer.Argument(help="A benchmark, or a group of t
         raise CourseError(f"There is no benchmark {name!r}. There are: {', '.join((*NAMES, *GROUPS))}.")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[variable] = "1"
-    for one in GROUPS.get(name, (name,)):
-        import_module(f"course_utils.bench.{one}").main()
+    mains = {one: import_module(f"course_utils.bench.{one}").main for one in GROUPS.get(name, (name,))}
+    given = {} if text is None else {"text": _read(text)}
+    for one, main in mains.items():
+        if not given.keys() <= signature(main).parameters.keys():
+            raise CourseError(f"The benchmark {one} takes no text; leave --text out.")
+        main(**given)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path} is no text that can be read: {error}") from error
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -46,7 +46,12 @@ def test_every_benchmark_is_there_to_be_run():
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("run", "77"), "There is no lesson '77'"), (("bench", "speed"), "There is no benchmark 'speed'")],
+    [
+        (("run", "77"), "There is no lesson '77'"),
+        (("bench", "speed"), "There is no benchmark 'speed'"),
+        (("bench", "gpt", "--text", "nowhere.txt"), "nowhere.txt is no text that can be read"),
+        (("bench", "porter", "--text", __file__), "porter takes no text"),
+    ],
 )
 def test_a_wrong_argument_ends_in_a_sentence(arguments, words):
     done = course(*arguments)
