@@ -3,6 +3,7 @@
 Nothing here imports matplotlib until something is drawn, and nothing changes the reader's own settings.
 """
 
+from course_utils.show.attention import attention, mask
 from course_utils.show.code import diff, source
 from course_utils.show.family import tree
 from course_utils.show.figures import bars, figure
@@ -34,10 +35,12 @@ __all__ = [
     "PURPLE",
     "SKY",
     "VERMILION",
+    "attention",
     "bars",
     "claims",
     "diff",
     "figure",
+    "mask",
     "source",
     "style",
     "table",
