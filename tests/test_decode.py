@@ -1,13 +1,20 @@
 """Decoding: against every possible text, against `transformers`' own `generate`, and with a cache against without."""
 
+import gc
 import itertools
+import weakref
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.decode import beam, gnmt, greedy, texts
+from course_utils.blocks.attention import MultiHeadAttention, record
+from course_utils.blocks.norms import LayerNorm
+from course_utils.decode import Continuation, Reread, beam, fast, gnmt, greedy, sample, texts
+from course_utils.models import gpt, gpt2
 from course_utils.models.transformer import Transformer, TransformerConfig, Translation
 
 PAD, STOP = 0, 2
@@ -86,8 +93,10 @@ def test_the_search_ends_early_and_loses_nothing(seed, alpha, n_beams):
     expected = plain_beam(Table(5, seed), 5, n_beams, 7, gnmt(alpha))
     for n_best in range(1, n_beams + 1):
         special = {"stop": [STOP], "max_new": 7, "penalty": gnmt(alpha)}
-        out = beam(Table(5, seed), PROMPT, n_beams=n_beams, n_best=n_best, **special)
-        assert found(out) == pytest.approx(dict(list(expected.items())[:n_best]), abs=1e-12)
+        out = found(beam(Table(5, seed), PROMPT, n_beams=n_beams, n_best=n_best, **special))
+        assert list(out.values()) == pytest.approx(list(expected.values())[:n_best], abs=1e-12)  # texts may tie
+        true = {text: Table(5, seed).log_p(text) / gnmt(alpha)(len(text)) for text in out}
+        assert out == pytest.approx(true, abs=1e-12)
 
 
 def test_the_search_does_end_early():
@@ -237,7 +246,7 @@ class Uncached(Translation):
 
     def __call__(self, ids):
         self.read = ids if self.read is None else torch.cat([self.read, ids], 1)
-        return self.model.decode(self.read, self.memory, self.source)[:, -1]
+        return self.model.decode(self.read, self.memory, self.mask)[:, -1]
 
     def reorder(self, rows):
         super().reorder(rows)
@@ -282,12 +291,236 @@ def test_a_cache_changes_no_token(model, source):
 def test_a_cache_that_is_not_reordered_is_noticed(model, source):
     class Forgetful(Translation):
         def reorder(self, rows):
-            if len(rows) != len(self.source):  # the first time, when the beams are made
+            if len(rows) != len(self.sources):  # the first time, when the beams are made
                 super().reorder(rows)
 
     start, special = source.new_ones(3, 1), {"stop": [2], "max_new": 30, "n_beams": 3}
     forgetful, right = (beam(kind(model, source), start, **special) for kind in (Forgetful, Translation))
     assert not torch.equal(forgetful.ids, right.ids)
+
+
+# One token at a time through `decode.fast`, and through the modules
+
+SIZES = {"vocab_size": 43, "d_model": 15, "n_layers": 3, "n_heads": 5, "max_len": 40, "dropout": 0.0}
+DECODERS = {
+    "GPT": lambda: gpt.GPT(gpt.GPTConfig(**SIZES, d_ff=60)),
+    "GPT2": lambda: gpt2.GPT2(gpt2.GPT2Config(**SIZES, d_ff=37)),
+    "GPT2 in a narrow net": lambda: gpt2.GPT2(gpt2.GPT2Config(**SIZES, d_ff=7)),
+}
+CLOSE = {"atol": 1e-12, "rtol": 0}  # float64: the order of sums
+
+
+def decoder(kind: str = "GPT2"):
+    """All parameters random."""
+    torch.manual_seed(0)
+    model = DECODERS[kind]().double().eval()
+    for parameter in model.parameters():
+        parameter.data.normal_(std=0.5)
+    return model
+
+
+def prompts(left: bool):
+    ids = torch.randint(3, 43, (3, 6), generator=torch.Generator().manual_seed(1))
+    return ids, torch.arange(6) >= torch.tensor([[0], [4], [1]]) if left else None
+
+
+class Slow(Continuation):
+    """Always through the modules."""
+
+    packed = None
+
+
+@torch.no_grad()
+def steps(step, ids) -> torch.Tensor:
+    """Logits after a prompt, single tokens, a change of rows, and two tokens at once."""
+    out, generator = [step(ids)], torch.Generator().manual_seed(2)
+    for n in (1,) * 9 + (2, 1, 1):
+        out.append(step(torch.randint(3, 43, (3, n), generator=generator)))
+        step.reorder(torch.tensor([2, 0, 0]))
+    return torch.stack(out)
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """How often the fast way was taken."""
+    calls, call = [], fast.Packed.__call__
+    monkeypatch.setattr(fast.Packed, "__call__", lambda *args: calls.append(1) or call(*args))
+    return calls
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("left", [False, True])
+def test_the_fast_way_is_the_same_computation(kind, left, count):
+    model, (ids, mask) = decoder(kind), prompts(left)
+    found = steps(Continuation(model, mask), ids)
+    assert len(count) == 11
+    torch.testing.assert_close(found, steps(Slow(model, mask), ids), **CLOSE)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("left", [False, True])
+def test_the_fast_way_writes_the_same_texts(kind, left, count):
+    model, (ids, mask) = decoder(kind), prompts(left)
+    for write in (greedy, partial(sample, generator=0), lambda *args, **more: beam(*args, **more).ids):
+        found, expected = (write(make(model, mask), ids, stop=[2], max_new=20) for make in (Continuation, Slow))
+        assert torch.equal(found, expected)
+    assert len(count) > 30
+
+
+@pytest.mark.parametrize("name", ["order", "scale", "norms", "norm", "gelu", "bias"])
+@pytest.mark.parametrize("kind", ["GPT", "GPT2"])
+def test_a_mistake_in_the_fast_way_is_seen(kind, name, monkeypatch):
+    model, (ids, mask) = decoder(kind), prompts(left=True)
+    right = steps(Slow(model, mask), ids)
+    make, product = fast.Block.__init__, fast.product
+
+    def wrong(self, block):
+        make(self, block)
+        attn = block.attn
+        if name == "order":
+            self.qkv = product(attn.k_proj, attn.q_proj, attn.v_proj)
+        if name == "norms":
+            self.before, self.after = self.after, self.before
+        if name == "norm":
+            self.before, self.after = self.before[::-1], self.after[::-1]
+        if name == "scale":
+            self.attn = SimpleNamespace(d_head=attn.d_head, scale=1.0)
+        if name == "bias":
+            self.down = lambda x: block.ffn.down(x) - block.ffn.down.bias
+
+    monkeypatch.setattr(fast.Block, "__init__", wrong)
+    if name == "gelu":
+        monkeypatch.setattr(fast.Block, "activate", lambda self, x: torch.nn.functional.gelu(x))
+    assert (steps(Continuation(model, mask), ids) - right).abs().max() > 1e-6
+
+
+def _step(model):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.tensor([[5, 6, 7]])).sum().backward()
+    optimizer.step()
+
+
+CHANGES = {
+    "an optimiser's step": _step,
+    "other weights loaded": lambda model: model.load_state_dict({k: 0.7 * v for k, v in model.state_dict().items()}),
+    "a matrix, through .data": lambda model: model.blocks[1].ffn.up.weight.data.mul_(1.5),
+    "a row, through .data": lambda model: model.blocks[1].attn.q_proj.weight.data[3].zero_(),
+    "a table": lambda model: torch.nn.init.normal_(model.tok.weight),
+    "a norm replaced": lambda model: setattr(model.blocks[0], "norm_ffn", LayerNorm(15, eps=0.3).double()),
+    "a layer replaced": lambda model: setattr(model.blocks[0].ffn, "down", torch.nn.Linear(37, 15).double()),
+    "another activation": lambda model: setattr(model.blocks[0].ffn, "activation", torch.relu),
+    "another scale": lambda model: setattr(model.blocks[0].attn, "scale", 0.7),
+    "another eps": lambda model: setattr(model.norm, "eps", 0.7),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_of_a_model_are_noticed(change, count):
+    model, (ids, _) = decoder(), prompts(left=False)
+    before = steps(Continuation(model), ids)
+    with torch.set_grad_enabled(change == "an optimiser's step"):
+        CHANGES[change](model.eval())
+    after = steps(Continuation(model.eval()), ids)
+    assert len(count) == 22
+    assert (after - before).abs().max() > 1e-3
+    torch.testing.assert_close(after, steps(Slow(model), ids), **CLOSE)
+
+
+def test_the_copies_are_made_once_and_go_with_the_model(monkeypatch):
+    model, (ids, _) = decoder(), prompts(left=False)
+    steps(Continuation(model), ids)
+    packed = fast.packed(model)
+    steps(Continuation(model), ids)
+    assert fast.packed(model) is packed
+    gone = weakref.ref(packed)
+    del model, packed
+    gc.collect()
+    assert gone() is None
+
+
+class Narrow(torch.nn.Linear):
+    """A layer that does something else, as an adapter would."""
+
+    def forward(self, x):
+        return super().forward(x) * 0.5
+
+
+class Louder(gpt2.GPT2):
+    """A model that does more than its blocks."""
+
+    def hidden(self, ids, mask=None, caches=None):
+        return 2 * super().hidden(ids, mask, caches)
+
+
+def _narrow(model):
+    model.blocks[2].ffn.down = Narrow(37, 15).double()
+
+
+def _grouped(model):
+    model.blocks[0].attn = MultiHeadAttention(15, 4, n_kv_heads=2, d_head=5).double()
+
+
+def _louder(model):
+    model.__class__ = Louder
+
+
+def _dropout(model):
+    model.blocks[0].attn.train()  # someone wants its dropout, which is 0 here
+
+
+@pytest.mark.parametrize("change", [_narrow, _grouped, _louder, _dropout])
+def test_other_parts_go_through_the_modules(change, count):
+    model, (ids, mask) = decoder(), prompts(left=True)
+    change(model)
+    torch.testing.assert_close(steps(Continuation(model, mask), ids), steps(Slow(model, mask), ids), **CLOSE)
+    assert not count
+
+
+def test_who_looks_on_sees_everything(count):
+    model, (ids, _) = decoder(), prompts(left=False)
+    step = Continuation(model)
+    with torch.no_grad():
+        step(ids)
+        step(ids[:, :1])
+        assert len(count) == 1
+        with record(model) as weights:
+            step(ids[:, :1])
+        assert weights["blocks.2.attn"].shape == (3, 5, 1, 8)
+    step(ids[:, :1]).sum().backward()  # with gradients
+    assert model.blocks[0].attn.q_proj.weight.grad.abs().max() > 0
+    assert len(count) == 1
+
+
+def test_the_fast_way_leaves_ordinary_tensors():
+    model, (ids, _) = decoder(), prompts(left=False)
+    step = Continuation(model)
+    with torch.no_grad():
+        step(ids)
+        for _ in range(9):  # the cache grows twice
+            logits = step(ids[:, :1])
+    assert not logits.is_inference()
+    (torch.ones(43, dtype=torch.float64, requires_grad=True) * logits).sum().backward()
+    keys, _ = step.caches[0].kept()
+    keys += 1
+
+
+def test_the_benchmark_compares_equal_texts(monkeypatch, capsys):
+    from course_utils.bench import decode
+
+    monkeypatch.setattr(decode, "SIZES", (decode.Size(2, 8, 2, 30),))
+    decode.main(rounds=1, new_tokens=4)
+    assert "16 + 4 tokens" in capsys.readouterr().out
+    models = decode.models
+    monkeypatch.setattr(decode, "models", lambda size: (decoder().float(), models(size)[1]))  # others' weights
+    with pytest.raises(AssertionError):
+        decode.main(rounds=1, new_tokens=4)
+
+
+def test_reading_all_again_is_the_same():
+    model, (ids, _) = decoder(), prompts(left=False)
+    torch.testing.assert_close(steps(Reread(model), ids), steps(Continuation(model), ids), **CLOSE)
+    found, expected = (beam(step, ids, stop=[2], max_new=9) for step in (Reread(model), Continuation(model)))
+    assert torch.equal(found.ids, expected.ids)
 
 
 @pytest.mark.usefixtures("as_in_a_notebook")

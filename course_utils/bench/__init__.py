@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import NamedTuple
 
-NAMES = ("porter", "word2vec", "glove", "bpe", "subwords", "attention", "nanogpt", "gpt")  # modules with a main()
+NAMES = ("porter", "word2vec", "glove", "bpe", "subwords", "attention", "nanogpt", "gpt", "decode")  # with main()
 GROUPS = {"words": ("word2vec", "glove", "bpe", "subwords")}
 
 

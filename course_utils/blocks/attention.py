@@ -42,7 +42,8 @@ class KVCache:
         """Keep more positions, and return all that are kept: both (B, G, M, K)."""
         start, self._length = self._length, self._length + k.shape[2]
         if self._space is None or self._space.shape[3] < self._length:
-            space = k.new_empty(2, *k.shape[:2], max(2 * start, self._length), k.shape[3])
+            with torch.inference_mode(False):  # or else nobody outside of it could write there
+                space = k.new_empty(2, *k.shape[:2], max(2 * start, self._length), k.shape[3])
             if self._space is not None:
                 space[:, :, :, :start] = self._space[:, :, :, :start]
             self._space = space

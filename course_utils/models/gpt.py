@@ -10,7 +10,7 @@ dropout on the attention's weights.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,6 +23,7 @@ from course_utils.blocks.heads import TiedHead
 from course_utils.blocks.masks import causal, to_bias
 from course_utils.blocks.norms import LayerNorm
 from course_utils.blocks.residual import PostNorm
+from course_utils.decode import Continuation as Continuation
 from course_utils.weights import Names, Part
 
 Ids = Int[Tensor, "B L"]
@@ -89,20 +90,28 @@ class GPT(nn.Module):
 
     def hidden(self, ids: Ids, mask: Mask | None = None, caches: list[KVCache] | None = None) -> Float[Tensor, "B L D"]:
         """The vectors from which the head predicts."""
-        start = len(caches[0]) if caches else 0
-        end = start + ids.shape[1]
-        if end > self.cfg.max_len:
-            raise ValueError(f"a text of {end} tokens; this model has max_len={self.cfg.max_len} positions")
-        looks, places = causal(ids.shape[1], end, ids.device), torch.arange(start, end, device=ids.device)
-        if mask is not None:
-            if mask.shape[1] != end:
-                raise ValueError(f"mask covers {mask.shape[1]} positions; give all {end}, those in the caches too")
-            looks, places = looks & mask.bool()[:, None, None], (mask.cumsum(1) - 1).clamp(min=0)[:, start:]
-        x = self.dropout(self.tok(ids) + self.pos(places))
-        bias = to_bias(looks, x.dtype)
+        x, bias = self.embed(ids, mask, start=len(caches[0]) if caches else 0)
         for i, block in enumerate(self.blocks):
             x = block(x, bias=bias, cache=caches[i] if caches else None)
         return x
+
+    def embed(
+        self, ids: Ids, mask: Mask | None = None, start: int = 0
+    ) -> tuple[Float[Tensor, "B L D"], Float[Tensor, "..."] | None]:
+        """What the first block reads, and the bias of all: nobody looks ahead, or at padding. `start`: ids before."""
+        end = start + ids.shape[1]
+        if end > self.cfg.max_len:
+            raise ValueError(f"a text of {end} tokens; this model has max_len={self.cfg.max_len} positions")
+        if mask is not None and mask.shape[1] != end:
+            raise ValueError(f"mask covers {mask.shape[1]} positions; give all {end}, those in the caches too")
+        places = torch.arange(start, end, device=ids.device)
+        if mask is not None:
+            places = (mask.cumsum(1) - 1).clamp(min=0)[:, start:]
+        x = self.dropout(self.tok(ids) + self.pos(places))
+        if mask is None and ids.shape[1] == 1:
+            return x, None  # a single token may look at all that was before
+        looks = causal(ids.shape[1], end, ids.device)
+        return x, to_bias(looks if mask is None else looks & mask.bool()[:, None, None], x.dtype)
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path) -> "GPT":
@@ -119,28 +128,6 @@ class GPT(nn.Module):
             raise ValueError(f"d_ff is {self.cfg.d_ff}; `transformers` knows GPT with 4 * {self.cfg.d_model} only")
         config = weights.config_to_hf(self.cfg, HF_CONFIG, HF_FIXED | {"architectures": ["OpenAIGPTLMHeadModel"]})
         weights.write_checkpoint(folder, config, weights.to_hf(self, HF))
-
-
-class Continuation:
-    """Texts in the making: the next tokens in, the logits (B, V) for what follows out. See `course_utils.decode`.
-
-    `mask`: where the tokens of the prompts are real, if they are padded on the left.
-    """
-
-    def __init__(self, model: Any, mask: Mask | None = None) -> None:
-        self.model, self.mask = model, mask
-        self.caches = [KVCache() for _ in model.blocks]
-
-    def __call__(self, ids: Ids) -> Float[Tensor, "B V"]:
-        if self.mask is not None and len(self.caches[0]):
-            self.mask = torch.cat([self.mask, self.mask.new_ones(ids.shape)], 1)
-        return self.model.head(self.model.hidden(ids, self.mask, self.caches)[:, -1])
-
-    def reorder(self, rows: Int[Tensor, " N"]) -> None:
-        """Row i becomes what row `rows[i]` was."""
-        self.mask = None if self.mask is None else self.mask[rows]
-        for cache in self.caches:
-            cache.reorder(rows)
 
 
 def init(module: nn.Module) -> None:

@@ -93,20 +93,28 @@ class GPT2(nn.Module):
 
     def hidden(self, ids: Ids, mask: Mask | None = None, caches: list[KVCache] | None = None) -> Float[Tensor, "B L D"]:
         """The vectors from which the head predicts."""
-        start = len(caches[0]) if caches else 0
-        end = start + ids.shape[1]
-        if end > self.cfg.max_len:
-            raise ValueError(f"a text of {end} tokens; this model has max_len={self.cfg.max_len} positions")
-        looks, places = causal(ids.shape[1], end, ids.device), torch.arange(start, end, device=ids.device)
-        if mask is not None:
-            if mask.shape[1] != end:
-                raise ValueError(f"mask covers {mask.shape[1]} positions; give all {end}, those in the caches too")
-            looks, places = looks & mask.bool()[:, None, None], (mask.cumsum(1) - 1).clamp(min=0)[:, start:]
-        x = self.dropout(self.tok(ids) + self.pos(places))
-        bias = to_bias(looks, x.dtype)
+        x, bias = self.embed(ids, mask, start=len(caches[0]) if caches else 0)
         for i, block in enumerate(self.blocks):
             x = block(x, bias=bias, cache=caches[i] if caches else None)
         return self.norm(x)
+
+    def embed(
+        self, ids: Ids, mask: Mask | None = None, start: int = 0
+    ) -> tuple[Float[Tensor, "B L D"], Float[Tensor, "..."] | None]:
+        """What the first block reads, and the bias of all: nobody looks ahead, or at padding. `start`: ids before."""
+        end = start + ids.shape[1]
+        if end > self.cfg.max_len:
+            raise ValueError(f"a text of {end} tokens; this model has max_len={self.cfg.max_len} positions")
+        if mask is not None and mask.shape[1] != end:
+            raise ValueError(f"mask covers {mask.shape[1]} positions; give all {end}, those in the caches too")
+        places = torch.arange(start, end, device=ids.device)
+        if mask is not None:
+            places = (mask.cumsum(1) - 1).clamp(min=0)[:, start:]
+        x = self.dropout(self.tok(ids) + self.pos(places))
+        if mask is None and ids.shape[1] == 1:
+            return x, None  # a single token may look at all that was before
+        looks = causal(ids.shape[1], end, ids.device)
+        return x, to_bias(looks if mask is None else looks & mask.bool()[:, None, None], x.dtype)
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path) -> "GPT2":

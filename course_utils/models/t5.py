@@ -27,6 +27,7 @@ from course_utils.blocks.masks import causal, to_bias
 from course_utils.blocks.norms import RMSNorm
 from course_utils.blocks.positions import T5Bias
 from course_utils.blocks.residual import PreNorm
+from course_utils.decode import Answer as Answer
 from course_utils.objectives.clm import shift_right
 from course_utils.weights import Names, Part
 
@@ -205,34 +206,6 @@ def init(module: nn.Module) -> None:
     if isinstance(module, T5):
         for bias in (module.encoder_bias, module.decoder_bias):
             nn.init.normal_(bias.table.weight, std=module.cfg.d_model**-0.5)
-
-
-class Answer:
-    """An encoder-decoder's answers in the making, with caches: next tokens in, logits (B, V) out.
-
-    A `course_utils.decode.Step`. `model` has `encode(ids, mask)`, `decode(decoder_ids, memory, mask, caches)` and
-    `decoder`, its layers.
-
-    >>> import torch
-    >>> from course_utils.decode import greedy
-    >>> step = Answer(T5(TINY).eval(), torch.tensor([[5, 6, 7, 1]]))
-    >>> greedy(step, torch.tensor([[0]]), max_new=3).shape
-    torch.Size([1, 3])
-    """
-
-    def __init__(self, model: Any, ids: Int[Tensor, "B M"], mask: Mask | None = None) -> None:
-        self.model, self.mask, self.memory = model, mask, model.encode(ids, mask)
-        self.caches = [(KVCache(), KVCache()) for _ in model.decoder]
-
-    def __call__(self, ids: Int[Tensor, "B L"]) -> Float[Tensor, "B V"]:
-        return self.model.decode(ids, self.memory, self.mask, self.caches)[:, -1]
-
-    def reorder(self, rows: Int[Tensor, " B"]) -> None:
-        """Row i becomes what row `rows[i]` was."""
-        self.memory, self.mask = self.memory[rows], None if self.mask is None else self.mask[rows]
-        for pair in self.caches:
-            for cache in pair:
-                cache.reorder(rows)
 
 
 def _attention(ours: str, theirs: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from course_utils.blocks.masks import causal, unpadded
 from course_utils.blocks.norms import LayerNorm
 from course_utils.blocks.positions import sinusoidal
 from course_utils.blocks.residual import PostNorm
-from course_utils.decode import beam, gnmt, greedy
+from course_utils.decode import Answer, beam, gnmt, greedy
 
 
 @dataclass(frozen=True)
@@ -142,26 +142,12 @@ class Transformer(nn.Module):
         return out
 
 
-class Translation:
+class Translation(Answer):
     """Targets in the making: the next tokens in, the logits (B, V) for what follows out. See `course_utils.decode`."""
 
     def __init__(self, model: Transformer, source: Int[Tensor, "B M"]) -> None:
-        self.model, self.source, self.memory = model, source, model.encode(source)
-        self.caches = [(KVCache(), KVCache()) for _ in model.decoder]
-
-    def __call__(self, ids: Int[Tensor, "B L"]) -> Float[Tensor, "B V"]:
-        return self.model.decode(ids, self.memory, self.source, self.caches)[:, -1]
-
-    def reorder(self, rows: Int[Tensor, " B"]) -> None:
-        """Row i becomes what row `rows[i]` was."""
-        source = self.source[rows]
-        moved = not torch.equal(source, self.source)  # beams of one source have one memory
-        if moved:
-            self.source, self.memory = source, self.memory[rows]
-        for own, other in self.caches:
-            own.reorder(rows)
-            if moved:
-                other.reorder(rows)
+        super().__init__(model, source)
+        self.mask = source  # `Transformer.decode` sees from it where the padding is
 
 
 def init(module: nn.Module) -> None:
