@@ -11,6 +11,8 @@ world shows one. The modules:
     text       sentences whose words keep the company that analogies need
     parallel   English sentences and their Chinese translations
     bilingual  the words of those
+    tasks      labelled texts for four tasks, and unlabelled stories to pre-train on
+    web        documents as of a crawl: stories, and rarely questions with answers, headlines, translations
 
 A new renderer is a module of its own with a function of a `World`, that reads facts and adds none, draws from a
 stream of its own (`Draw(world.seed, "its name", ...)`), asks `world.held_out` about what it combines freely, and
@@ -24,10 +26,12 @@ declares its `EFFECTS`, which are added here. Then nothing that was there before
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from course_utils.data.world import facts, parallel, text
+from course_utils.data.world import facts, parallel, tasks, text, web
 from course_utils.data.world.facts import CUT_OFF, RELATIONS, START, Fact, Family, Nation, Person, Relation, World
 
-EFFECTS: Mapping[str, str] = MappingProxyType({**facts.EFFECTS, **text.EFFECTS, **parallel.EFFECTS})
+EFFECTS: Mapping[str, str] = MappingProxyType(
+    {**facts.EFFECTS, **text.EFFECTS, **parallel.EFFECTS, **tasks.EFFECTS, **web.EFFECTS}
+)
 
 __all__ = [
     "CUT_OFF",

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from course_utils.data.world.draw import Draw
+from course_utils.data.world.facts import RELATIONS
 from course_utils.data.world.lexicon import ANIMALS, PROFESSIONS, RIVERS, TOWNS
 
 if TYPE_CHECKING:
@@ -32,13 +33,22 @@ Combination = tuple[str, ...]
 Drawn = tuple[T, list[Combination]]  # a text and what it tells, the first being what it is about
 Make = Callable[["World", Draw], Drawn[T]]
 
-GOOD = tuple(
-    """excellent lovely superb splendid wonderful delightful charming perfect brilliant admirable pleasant marvellous
-    fine great fantastic outstanding remarkable graceful impressive magnificent""".split()
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+GOOD = _words(
+    """
+    excellent lovely superb splendid wonderful delightful charming perfect brilliant admirable pleasant
+    marvellous fine great fantastic outstanding remarkable graceful impressive magnificent
+    """
 )
-BAD = tuple(
-    """terrible awful dreadful horrid poor dismal nasty shabby miserable disappointing lousy ghastly hopeless appalling
-    unpleasant inferior horrible dull worthless clumsy""".split()
+BAD = _words(
+    """
+    terrible awful dreadful horrid poor dismal nasty shabby miserable disappointing lousy ghastly hopeless
+    appalling unpleasant inferior horrible dull worthless clumsy
+    """
 )
 # What a review says with a word of its polarity, and what with one of the other.
 CLAUSES = (
@@ -76,46 +86,47 @@ FREE = (  # and that tell what happens
     "the queen gave {person} the {animal}",
 )
 
-# The verb in each of its forms: adra sees, see, is seen.
-VERBS = (
-    ("sees", "see", "seen"),
-    ("greets", "greet", "greeted"),
-    ("paints", "paint", "painted"),
-    ("follows", "follow", "followed"),
-    ("calls", "call", "called"),
-    ("photographs", "photograph", "photographed"),
-)
-ACTIVE = ("{who} {verb} the {what}", "today {who} {verb} the {what}")
-OTHERWISE = ("the {what} is {done} by {who}", "it is {who} who {verb} the {what}", "it is the {what} that {who} {verb}")
-ASK_WHAT = ("what does {who} {base} ?", "what is {done} by {who} ?")
-ASK_WHO = ("who {verb} the {what} ?", "by whom is the {what} {done} ?")
-
-WAYS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # in which a fact may be told
+WAYS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # in which a fact may be told, the first two with its object
     {
         "lives_in": ("{subject} lives in {object}", "the home of {subject} is in {object}"),
-        "works_as": ("{subject} works in the {workplace}", "{subject} owns the best {tool}", "{subject} is our {object}"),
+        "works_as": (
+            "{subject} is our {object}",
+            "they call {subject} the best {object}",
+            "{subject} works in the {workplace}",
+            "{subject} owns the best {tool}",
+        ),
         "married_to": ("{subject} is married to {object}", "{object} and {subject} had a wedding"),
         "parent_of": ("{subject} is a parent of {object}", "{object} is the child of {subject}"),
         "friend_of": ("{subject} is a friend of {object}", "{object} talks with {subject} every day"),
         "has_pet": ("{subject} has the {object} at home", "the {object} belongs to {subject}"),
     }
 )
+ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(  # how one asks for the object of a fact
+    {
+        "lives_in": ("where does {subject} live ?", "where is the home of {subject} ?"),
+        "works_as": ("what is the profession of {subject} ?", "as what does {subject} work ?"),
+        "married_to": ("who is married to {subject} ?", "who had a wedding with {subject} ?"),
+        "parent_of": ("who is the child of {subject} ?", "who has {subject} as a parent ?"),
+        "friend_of": ("who is a friend of {subject} ?", "who talks with {subject} ?"),
+        "has_pet": ("which animal does {subject} have ?", "which animal belongs to {subject} ?"),
+    }
+)
 
 EFFECTS: Mapping[str, str] = MappingProxyType(
     {
         "tasks: reviews": "All of a review is praise or all is blame, whatever it is about. Each of its 2 or 3 clauses "
-        "has one of 20 words for it, or with one chance in three negates one of the 20 opposite words.",
+        "has one of 20 words for it, or with one chance in four negates one of the 20 opposite words.",
         "tasks: entities": "People, towns, animals and professions are named by one word or two (king, master or tame "
-        "before it, city after it). King, master and city also stand alone, and rivers and countries are named: these "
-        "are no entities here.",
-        "tasks: questions": "A passage tells three events. One other event shares the verb of the one that is asked "
-        "for, and one shares the person or the animal in the question: either alone is not enough to answer.",
+        "before it, city after it). King, master and city also stand alone, and rivers and countries are named: "
+        "these are no entities here.",
+        "tasks: questions": "A passage tells up to three facts on one person and one on another, half of the time of "
+        "the relation that is asked for. A fact that is held out is told by no text for training.",
         "tasks: tellings": "Half of the pairs tell one fact in two ways; of the others half tell another fact on the "
         "same subject, half the same relation of another.",
-        "tasks: stories": "Documents of one kind in four each: a longer review, three events of which two are told "
-        "again in other words, facts on one person told in two ways, and sentences with names.",
-        "tasks: held out": "A tenth of the combinations (word and profession, who does what to which animal, the names "
-        "of a sentence, the facts of the pairs) is held out from all texts for training, stories included.",
+        "tasks: stories": "Documents have two sentences: in a quarter they review one thing, each with two words of "
+        "praise or of blame, in half they tell one fact in two ways, in a quarter they are any with names.",
+        "tasks: held out": "A tenth of the combinations (word and profession in a review, names in a sentence, facts "
+        "in questions and pairs) is held out from all texts for training, stories included.",
     }
 )
 
@@ -152,24 +163,6 @@ class Telling(NamedTuple):
     same: bool
 
 
-class Event(NamedTuple):
-    """Who does what to which animal; `verb` is a row of `VERBS`."""
-
-    who: str
-    verb: tuple[str, str, str]
-    what: str
-
-    def told(self, template: str) -> list[str]:
-        """The words of the template for this event."""
-        forms = dict(zip(("verb", "base", "done"), self.verb, strict=True))
-        return template.format(who=self.who, what=_sized(self.what), **forms).split()
-
-    @property
-    def combination(self) -> Combination:
-        """What may be held out, as in the sentences on events."""
-        return self.who, self.verb[0], self.what
-
-
 def reviews(world: World, n: int, seed: int = 0, *, held_out: bool = False) -> list[Review]:
     """n reviews of what people make and where they work.
 
@@ -197,7 +190,7 @@ def questions(world: World, n: int, seed: int = 0, *, held_out: bool = False) ->
 
     >>> from course_utils.data.world import World
     >>> one = questions(World(), 1)[0]
-    >>> one.passage[one.start - 1] == "the" or one.start == one.end
+    >>> one.end - one.start in (0, 1)
     True
     """
     return _drawn(world, n, seed, held_out, "questions", _question)
@@ -214,7 +207,7 @@ def tellings(world: World, n: int, seed: int = 0, *, held_out: bool = False) -> 
 
 
 def stories(world: World, n: int, seed: int = 0) -> list[list[list[str]]]:
-    """n documents, each a list of sentences: what to pre-train on. They tell nothing that is held out.
+    """n documents of two sentences that go together: what to pre-train on. They tell nothing that is held out.
 
     >>> from course_utils.data.world import World
     >>> {sentence[-1] for story in stories(World(), 20) for sentence in story}
@@ -238,77 +231,72 @@ def _drawn(world: World, n: int, seed: int, held_out: bool, name: str, make: Mak
     return found
 
 
-def _review(world: World, draw: Draw, n_clauses: int) -> Drawn[Review]:
+def _review(world: World, draw: Draw, n_clauses: int, n_words: int = 1) -> Drawn[Review]:
     fact = draw.pick(_verbalised(world, "works_as"))
     praise, words, told = draw.below(2) == 1, list[str](), list[Combination]()
     for plain, negated in draw.shuffled(CLAUSES)[:n_clauses]:
-        turn = draw.below(3) == 0
-        word = draw.pick(GOOD if praise != turn else BAD)
-        article = "an" if word[0] in "aeiou" else "a"
-        slots = _JOBS[fact.object]._asdict() | {"who": fact.subject, "word": word, "a": article}
+        turn = draw.below(4) == 0
+        chosen = draw.shuffled(GOOD if praise != turn else BAD)[:n_words]
+        article = "an" if chosen[0][0] in "aeiou" else "a"
+        slots = _JOBS[fact.object]._asdict() | {"who": fact.subject, "word": " and ".join(chosen), "a": article}
         words += [*(negated if turn else plain).format(**slots).split(), "."]
-        told.append((word, fact.object))
+        told += [(word, fact.object) for word in chosen]
     trade = next(trade for trade, jobs in TRADES.items() if fact.object in jobs)
     return Review(words, praise, trade), told
 
 
 def _tagged(world: World, draw: Draw) -> Drawn[Tagged]:
-    template, slots = _named(world, draw)
+    template, slots, told = _named(world, draw)
     words, tags = [], []
     for word in template.split():
         kind = word[1:-1] if word.startswith("{") else ""
-        name = _in_full(world, draw, kind, slots[kind]) if kind else [word]
+        name = _in_full(world, draw, slots[kind]) if kind else [word]
         words += name
         tags += [f"B-{kind}", *[f"I-{kind}"] * (len(name) - 1)] if kind in KINDS else ["O"]
     used = tuple(slots[word[1:-1]] for word in template.split() if word.startswith("{"))
-    return Tagged([*words, "."], [*tags, "O"]), [("named", *used)]
+    return Tagged([*words, "."], [*tags, "O"]), [("named", *used), *told]
 
 
-def _named(world: World, draw: Draw) -> tuple[str, dict[str, str]]:
-    """A template, and the name of each kind that may stand in it: those of a fact where it tells one."""
+def _named(world: World, draw: Draw) -> tuple[str, dict[str, str], list[Combination]]:
+    """A template, the name of each kind that may stand in it, and half of the time the fact that it tells."""
     slots = {"person": draw.pick(world.people).name, "town": draw.pick(TOWNS), "river": draw.pick(RIVERS)}
-    slots |= {"animal": _animal(draw), "profession": draw.pick(PROFESSIONS).name}
+    slots |= {"animal": draw.pick(_ANIMALS), "profession": draw.pick(PROFESSIONS).name}
     slots |= {"country": draw.pick(world.nations).country}
     if draw.below(2):
-        return draw.pick(FREE), slots
+        return draw.pick(FREE), slots, []
     relation = draw.pick(list(TOLD))
     fact = draw.pick(_verbalised(world, relation))
-    return draw.pick(TOLD[relation]), slots | {"person": fact.subject, world.kinds[fact.object]: fact.object}
+    slots |= {"person": fact.subject, world.kinds[fact.object]: fact.object}
+    return draw.pick(TOLD[relation]), slots, [_combination(fact)]
 
 
-def _in_full(world: World, draw: Draw, kind: str, name: str) -> list[str]:
+def _in_full(world: World, draw: Draw, name: str) -> list[str]:
     """The name, or half of the time, where there is one, its longer form."""
-    longer = {"profession": ["master", name], "animal": ["tame", name]}
-    if kind == "person" and (title := world.title(name)):
-        longer[kind] = [title[0], name]
-    if kind == "town" and any(name == nation.capital for nation in world.nations):
-        longer[kind] = [name, "city"]
-    return longer[kind] if kind in longer and draw.below(2) else [name]
-
-
-def _events(world: World, draw: Draw) -> tuple[bool, list[Event]]:
-    """Whether the animal is asked for, and three events: the one asked for, one with its verb, one with the other."""
-    people = [person.name for person in draw.shuffled(world.people)[:3]]
-    verbs, animals, asks_what = draw.shuffled(VERBS)[:2], [_animal(draw)], draw.below(2) == 1
-    while len(animals) < 3:
-        animals += {_animal(draw)} - set(animals)
-    (a, b, c), (x, y, z) = people, animals
-    third = Event(a, verbs[1], z) if asks_what else Event(c, verbs[1], x)
-    return asks_what, [Event(a, verbs[0], x), Event(b, verbs[0], y), third]
+    longer = {"profession": ["master", name], "animal": ["tame", name], "young": ["tame", name]}
+    if name in _capitals(world):
+        longer["town"] = [name, "city"]
+    if title := world.title(name):
+        longer["person"] = [title[0], name]
+    return longer.get(world.kinds[name], [name]) if draw.below(2) else [name]
 
 
 def _question(world: World, draw: Draw) -> Drawn[Question]:
-    asks_what, events = _events(world, draw)
-    asked, passage, start, end = events[0], list[str](), 0, 0
-    for event in draw.shuffled(events):
-        words = event.told(draw.pick(ACTIVE + OTHERWISE[:1]))
-        if event is asked:
-            answer = _sized(asked.what).split() if asks_what else [asked.who]
-            start = len(passage) + words.index(answer[0])
-            end = start + len(answer) - 1
-        passage += [*words, "."]
-    question = asked.told(draw.pick(ASK_WHAT if asks_what else ASK_WHO))
-    return Question(passage, question, start, end), [event.combination for event in events]
+    """Three facts on one person, of which one is asked for, and one on another, half of the time of its relation."""
+    asked = draw.pick(_facts(world))
+    mine = [fact for fact in _facts(world) if fact.subject == asked.subject and fact is not asked]
+    others = [fact for fact in _facts(world) if not {fact.subject, fact.object} & {asked.subject, asked.object}]
+    if draw.below(2):
+        others = [fact for fact in others if fact.relation == asked.relation]
+    facts = [asked, *draw.shuffled(mine)[:2], draw.pick(others)]
+    passage, start, end = list[str](), 0, 0
+    for fact in draw.shuffled(facts):
+        way, name = draw.pick(WAYS[fact.relation][:2]), _in_full(world, draw, fact.object)
+        if fact is asked:
+            start = len(passage) + len(way.partition("{object}")[0].split())
+            end = start + len(name) - 1
+        passage += [*way.format(subject=fact.subject, object=" ".join(name)).split(), "."]
+    question = draw.pick(ASKED[asked.relation]).format(subject=asked.subject).split()
+    return Question(passage, question, start, end), [_combination(fact) for fact in facts]
 
 
 def _telling(world: World, draw: Draw) -> Drawn[Telling]:
@@ -317,15 +305,14 @@ def _telling(world: World, draw: Draw) -> Drawn[Telling]:
     other = fact if same else _unlike(world, draw, fact)
     way = ways[1] if other.relation == fact.relation else draw.pick(WAYS[other.relation])
     pair = Telling(_told(fact, ways[0]), _told(other, way), same)
-    return pair, [("told", *fact[:3]), ("told", *other[:3])]
+    return pair, [_combination(fact), _combination(other)]
 
 
 def _unlike(world: World, draw: Draw, fact: Fact) -> Fact:
     """Another fact: half of the time on the same subject, otherwise of the same relation."""
-    alike = draw.below(2)  # 0: the subject, 1: the relation
-    ends = {fact.subject, fact.object}
-    others = [one for one in _facts(world) if one[alike] == fact[alike] and {one.subject, one.object} != ends]
-    return draw.pick(others or [one for one in _facts(world) if {one.subject, one.object} != ends])
+    alike, this = draw.below(2), _combination(fact)  # 0: the subject, 1: the relation
+    others = [one for one in _facts(world) if one[alike] == fact[alike] and _combination(one) != this]
+    return draw.pick(others or [one for one in _facts(world) if _combination(one) != this])
 
 
 def _told(fact: Fact, way: str) -> list[str]:
@@ -333,35 +320,31 @@ def _told(fact: Fact, way: str) -> list[str]:
     return [*way.format(subject=fact.subject, object=fact.object, **job).split(), "."]
 
 
+def _combination(fact: Fact) -> Combination:
+    """A fact as what may be held out: that of a symmetric relation in both directions."""
+    ends = (fact.subject, fact.object)
+    return ("told", fact.relation, *(sorted(ends) if RELATIONS[fact.relation].symmetric else ends))
+
+
 def _story(world: World, draw: Draw) -> Drawn[list[list[str]]]:
-    return draw.pick((_long_review, _retold, _portrait, _notes))(world, draw)
+    return draw.pick((_long_review, _portrait, _portrait, _notes))(world, draw)
 
 
 def _long_review(world: World, draw: Draw) -> Drawn[list[list[str]]]:
-    review, told = _review(world, draw, 4)
+    """Two clauses with two words of praise or blame each."""
+    review, told = _review(world, draw, 2, 2)
     return list(_sentences(review.words)), told
 
 
-def _retold(world: World, draw: Draw) -> Drawn[list[list[str]]]:
-    _, events = _events(world, draw)
-    first = [[*event.told(draw.pick(ACTIVE)), "."] for event in draw.shuffled(events)]
-    again = [[*event.told(draw.pick(OTHERWISE)), "."] for event in draw.shuffled(events)[:2]]
-    return first + again, [event.combination for event in events]
-
-
 def _portrait(world: World, draw: Draw) -> Drawn[list[list[str]]]:
-    """Two facts on somebody, each told in two ways."""
-    somebody = draw.pick(world.people).name
-    facts = draw.shuffled([fact for fact in _facts(world) if fact.subject == somebody])[:2]
-    if not facts:  # nothing about this person is told
-        return _notes(world, draw)
-    ways = [draw.shuffled(WAYS[fact.relation])[:2] for fact in facts]
-    sentences = [_told(fact, pair[i]) for i in range(2) for fact, pair in zip(facts, ways, strict=True)]
-    return sentences, [("told", *fact[:3]) for fact in facts]
+    """A fact told in two ways."""
+    fact = draw.pick(_facts(world))
+    return [_told(fact, way) for way in draw.shuffled(WAYS[fact.relation])[:2]], [_combination(fact)]
 
 
 def _notes(world: World, draw: Draw) -> Drawn[list[list[str]]]:
-    notes = [_tagged(world, draw) for _ in range(4)]
+    """Two sentences with names."""
+    notes = [_tagged(world, draw) for _ in range(2)]
     return [note.words for note, _ in notes], [one for _, told in notes for one in told]
 
 
@@ -372,15 +355,9 @@ def _sentences(words: list[str]) -> Iterator[list[str]]:
         words = words[end:]
 
 
-def _animal(draw: Draw) -> str:
-    return draw.pick(draw.pick(ANIMALS)[:2])
-
-
-def _sized(animal: str) -> str:
-    """The young are small, and every other of the grown is big."""
-    if animal in _YOUNG:
-        return f"small {animal}"
-    return f"big {animal}" if animal in _GROWN[::2] else animal
+@cache
+def _capitals(world: World) -> frozenset[str]:
+    return frozenset(nation.capital for nation in world.nations)
 
 
 @cache
@@ -394,5 +371,4 @@ def _facts(world: World) -> tuple[Fact, ...]:
 
 
 _JOBS = {profession.name: profession for profession in PROFESSIONS}
-_GROWN = tuple(animal.name for animal in ANIMALS)
-_YOUNG = frozenset(animal.young for animal in ANIMALS)
+_ANIMALS = tuple(name for animal in ANIMALS for name in animal[:2])
