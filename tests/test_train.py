@@ -344,6 +344,8 @@ RUN = """
     from test_train import blocks, new, weights
     from course_utils.train import fit, warmup_cosine
 
+    torch.set_num_threads({threads})  # as in the other process: sums in another order differ in the last bit
+
     def slow(step):
         time.sleep(0.02)
         return blocks()(step)
@@ -355,7 +357,9 @@ RUN = """
 
 def script(tmp_path, text: str):
     path = tmp_path / "script.py"
-    path.write_text(textwrap.dedent(text).format(tests=os.path.dirname(__file__)), encoding="utf-8")
+    path.write_text(
+        textwrap.dedent(text).format(tests=os.path.dirname(__file__), threads=torch.get_num_threads()), encoding="utf-8"
+    )
     return path
 
 

@@ -40,6 +40,7 @@ def main(text: str | None = None, seeds: int = 5, steps: int = STEPS) -> None:
 
     from course_utils.data import python_docs
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     train, held_out, n_characters = split("\n".join(python_docs().values()) if text is None else text)
     console = Console()
@@ -50,6 +51,7 @@ def main(text: str | None = None, seeds: int = 5, steps: int = STEPS) -> None:
     for seed in range(1, seeds + 1):
         runs.append(run(train, held_out, n_characters, seed, steps))
         table.add_row(str(seed), f"{runs[-1].cpu:.1f}", f"{runs[-1].wall:.1f}", f"{runs[-1].loss:.3f}")
+    torch.set_num_threads(threads)
     cpu, wall, loss = map(mean, zip(*runs, strict=True))
     table.add_row("mean", f"{cpu:.1f}", f"{wall:.1f}", f"{loss:.3f}")
     console.print(table)

@@ -90,8 +90,8 @@ def fit(
     - `evaluate(model)`: a number, or a dict of them, taken after each `every` steps and at the end, without gradient
       and dropout.
     - `checkpoint`: a file that is written after each `every` steps, at the end, and when the training is stopped. If
-      it is there already, the training goes on from it, and ends with the same weights, to the bit, as if it had
-      never been interrupted. A file of other settings is refused. `steps` may grow.
+      it is there already, the training goes on from it, and ends with the same weights, to the bit on as many threads,
+      as if it had never been interrupted. A file of other settings is refused. `steps` may grow.
     - `bfloat16`: compute products with weights in this type (see `precision`): faster on GPUs, and on processors with
       instructions for it. The weights stay in float32.
     - `seed`: of dropout and of whatever is drawn in a step. The caller's generator is left as it was.
