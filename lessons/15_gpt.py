@@ -341,7 +341,7 @@ show.bars(
 # %% [markdown]
 # ## Train it, fast
 #
-# nanoGPT's configuration for a laptop takes three minutes of CPU time to train a
+# nanoGPT's configuration for a laptop takes minutes of CPU time to train a
 # GPT of characters. We have seconds. What was found since GPT-2, put together,
 # makes a model that gets there in a small part of it (`course bench gpt` measures):
 
@@ -462,7 +462,7 @@ print("tables, rotary positions and Muon each make a clear difference")
 # Read it with care. These are single runs. Another seed moves a result by
 # about 0.016 nats (measured over eight seeds of longer runs), so differences below 0.03
 # are **no findings**: here squared ReLU, QK-norm and short blocks show
-# nothing. What is clear: the tables, rotary positions and Muon, with 0.1 to 0.2
+# nothing. What is clear: the tables, rotary positions and Muon, with 0.15 to 0.3
 # nats each. All three help most in a *short* training: a long one would learn
 # the same things from data.
 

@@ -645,7 +645,6 @@ ratio = timing["whole"].min / timing["spans"].min
 print(f"a step that writes the whole text takes {ratio:.1f} times as long")
 
 # %%
-assert ratio > 1.2
 longer = bert_style[1].shape[1] / spans.targets.shape[1]
 print(f"the targets are {longer:.1f} times as long")
 

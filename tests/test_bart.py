@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from parity import Uncached, scramble
 from torch import nn
 from transformers import AutoModelForSeq2SeqLM
 from transformers import BartConfig as TheirConfig
@@ -43,26 +44,12 @@ CONFIG = {
 CLOSE = {"rtol": 0, "atol": 1e-10}
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    torch.manual_seed(0)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-def scramble(model):
-    """Every parameter random, norms and the logits' bias too: nothing is invisible because it is 0 or 1."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.4 + ("norm.weight" in name))
-        model.final_logits_bias.copy_(torch.randn(1, V))
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def pair():
     theirs = Theirs(TheirConfig(**CONFIG))
-    scramble(theirs)
+    scramble(theirs, std=0.4, ones="norm.weight").final_logits_bias.normal_()
     ours = Bart(SIZES)
     load_hf(ours, theirs.state_dict(), Bart.HF, Bart.HF_IGNORE)
     return ours.eval(), theirs.eval()
@@ -237,20 +224,6 @@ def test_a_mask_that_is_forgotten_is_seen():
 
 
 # Decoding
-
-
-class Uncached:
-    """Reads everything anew at each step."""
-
-    def __init__(self, model, ids, mask):
-        self.model, self.ids, self.mask, self.so_far = model, ids, mask, None
-
-    def __call__(self, new):
-        self.so_far = new if self.so_far is None else torch.cat([self.so_far, new], 1)
-        return self.model(self.ids, self.so_far, self.mask)[:, -1]
-
-    def reorder(self, rows):
-        self.ids, self.mask, self.so_far = self.ids[rows], self.mask[rows], self.so_far[rows]
 
 
 STOP = [7, 12, 23]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
+from parity import handed_on, scramble
 from torch import nn
 
 from course_utils.blocks.attention import record
@@ -29,14 +30,6 @@ SEEN = 1e-7  # what a planted mistake must exceed; the smallest one, a norm's ep
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def scramble(model):
-    """All parameters random, also those that start as 0 and 1."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.5)
-    return model.double().eval()
 
 
 def official_config(cfg=CFG):
@@ -85,13 +78,7 @@ def their_outputs(model, ids, segments, mask, words, pairs):
 
 def layers(model, run):
     """What each part of the encoder hands on while `run()` runs."""
-    states, hooks = [], []
-    for part in (model.norm, *model.blocks):
-        hooks.append(part.register_forward_hook(lambda module, args, out: states.append(out)))
-    run()
-    for hook in hooks:
-        hook.remove()
-    return states
+    return handed_on((model.norm, *model.blocks), run)
 
 
 def difference(a, b):

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parity import scramble
 from torch import nn
 
 from course_utils.blocks.attention import KVCache, MultiHeadAttention, record
@@ -22,21 +23,7 @@ D = H * K
 CLOSE = {"rtol": 0, "atol": 1e-11}
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    torch.manual_seed(0)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-def scrambled(module):
-    """All parameters random, norms' weights and biases too: nothing is invisible because it is 0 or 1."""
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.6)
-    return module
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def packed(attn):
@@ -85,7 +72,7 @@ def naive_attention(attn, x, context, allowed):
 
 @pytest.mark.parametrize("explicit", [False, True], ids=["fused", "explicit"])
 def test_attention_equals_torch_with_cross_attention_and_padding(explicit):
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     x, context, ids = torch.randn(B, L, D), torch.randn(B, M, D), padding()
     theirs, their_weights = reference(attn)(x, context, context, key_padding_mask=ids == 0, average_attn_weights=False)
     result = attn(x, context, bias=unpadded(ids), need_weights=explicit)
@@ -95,7 +82,7 @@ def test_attention_equals_torch_with_cross_attention_and_padding(explicit):
 
 
 def test_attention_equals_torch_with_a_causal_mask_gradients_too():
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     theirs = reference(attn)
     x = torch.randn(B, L, D)
     goal = torch.randn(B, L, D)
@@ -113,7 +100,7 @@ def test_attention_equals_torch_with_a_causal_mask_gradients_too():
 
 def test_a_planted_mistake_in_attention_is_seen():
     """The same comparison as above sees each of these; with biases of 0 it would miss the first."""
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     x = torch.randn(B, L, D)
     theirs = reference(attn)(x, x, x, attn_mask=~causal(L))[0]
 
@@ -144,7 +131,7 @@ def test_a_planted_mistake_in_attention_is_seen():
 
 @pytest.mark.parametrize("n_kv_heads", [1, 2, 4])
 def test_grouped_queries_equal_loops(n_kv_heads):
-    attn = scrambled(MultiHeadAttention(12, 4, n_kv_heads))
+    attn = scramble(MultiHeadAttention(12, 4, n_kv_heads))
     x, context = torch.randn(B, L, 12), torch.randn(B, M, 12)
     allowed = unpadded(padding()).squeeze(1).expand(B, L, M)
     expected = naive_attention(attn, x, context, allowed)
@@ -156,7 +143,7 @@ def test_grouped_queries_equal_loops(n_kv_heads):
 
 
 def test_a_head_may_have_any_width():
-    attn = scrambled(MultiHeadAttention(5, 3, d_head=7))
+    attn = scramble(MultiHeadAttention(5, 3, d_head=7))
     x = torch.randn(B, L, 5)
     torch.testing.assert_close(attn(x), naive_attention(attn, x, x, torch.ones(B, L, L)), **CLOSE)
 
@@ -168,7 +155,7 @@ def test_fused_and_explicit_paths_agree_for_any_mask_and_bias(data):
     torch.manual_seed(data.draw(st.integers(0, 99)))
     n, m = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
     mask = torch.rand(B, data.draw(st.sampled_from([1, H])), n, m) < data.draw(st.sampled_from([0.0, 0.3, 0.8]))
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     x, context = torch.randn(B, n, D, requires_grad=True), torch.randn(B, m, D, requires_grad=True)
     bias = torch.randn(H, n, m) + to_bias(mask, torch.float64) if data.draw(st.booleans()) else mask
     fused = attn(x, context, bias=bias)
@@ -184,7 +171,7 @@ def test_fused_and_explicit_paths_agree_for_any_mask_and_bias(data):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_rows_that_may_look_nowhere_stay_finite_in_every_type(dtype):
-    attn = scrambled(MultiHeadAttention(D, H)).to(dtype)
+    attn = scramble(MultiHeadAttention(D, H)).to(dtype)
     attn.k_proj.bias.data.fill_(-9)  # strongly negative scores: with the mask they fall below the lowest number
     attn.q_proj.bias.data.fill_(9)
     x = torch.randn(B, L, D, dtype=dtype)
@@ -199,14 +186,14 @@ def test_rows_that_may_look_nowhere_stay_finite_in_every_type(dtype):
 
 
 def test_gradients_of_attention_are_right():
-    attn = scrambled(MultiHeadAttention(4, 2))
+    attn = scramble(MultiHeadAttention(4, 2))
     x = torch.randn(1, 3, 4, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: attn(x, bias=causal(3), need_weights=True), (x,))
     assert torch.autograd.gradcheck(lambda x: attn(x, bias=causal(3)), (x,))
 
 
 def test_dropout_acts_on_weights_in_training_only():
-    attn = scrambled(MultiHeadAttention(D, H, dropout=0.4))
+    attn = scramble(MultiHeadAttention(D, H, dropout=0.4))
     x = torch.randn(1, L, D)
     plain = attn.eval()(x)
     torch.testing.assert_close(plain, attn(x, need_weights=True)[0], **CLOSE)
@@ -230,7 +217,7 @@ def test_a_subclass_may_change_the_scores():
         def scores(self, q, k):
             return super().scores(q, k) - distances(q.shape[2], k.shape[2]).abs()
 
-    attn = scrambled(Closer(D, H))
+    attn = scramble(Closer(D, H))
     x = torch.randn(B, L, D)
     plain = MultiHeadAttention(D, H)
     plain.load_state_dict(attn.state_dict())
@@ -239,7 +226,7 @@ def test_a_subclass_may_change_the_scores():
 
 
 def test_positions_turn_queries_and_keys():
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     x = torch.randn(B, L, D)
     seen = []
 
@@ -247,7 +234,7 @@ def test_positions_turn_queries_and_keys():
         seen.append((tuple(heads.shape), start))
         return 2 * heads
 
-    fourfold = scrambled(MultiHeadAttention(D, H, scale=4 * K**-0.5))
+    fourfold = scramble(MultiHeadAttention(D, H, scale=4 * K**-0.5))
     fourfold.load_state_dict(attn.state_dict())
     torch.testing.assert_close(attn(x, pos=pos), fourfold(x), **CLOSE)
     assert seen == [((B, H, L, K), 0)] * 2
@@ -258,7 +245,7 @@ def test_positions_turn_queries_and_keys():
 
 @pytest.mark.parametrize("pieces", [[1, 1, 1, 1, 1], [2, 3], [4, 1], [5]])
 def test_reading_in_pieces_equals_reading_at_once(pieces):
-    attn = scrambled(MultiHeadAttention(12, 4, n_kv_heads=2))
+    attn = scramble(MultiHeadAttention(12, 4, n_kv_heads=2))
     x, cache, done, outs = torch.randn(B, L, 12), KVCache(), 0, []
 
     def pos(heads, start):  # depends on the place, as rotary positions do
@@ -272,7 +259,7 @@ def test_reading_in_pieces_equals_reading_at_once(pieces):
 
 
 def test_the_context_is_projected_once():
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     x, context, cache = torch.randn(B, L, D), torch.randn(B, M, D), KVCache()
     calls = []
     attn.k_proj.register_forward_hook(lambda *_: calls.append(1))
@@ -282,7 +269,7 @@ def test_the_context_is_projected_once():
 
 
 def test_a_reordered_cache_goes_on_from_other_rows():
-    attn = scrambled(MultiHeadAttention(D, H))
+    attn = scramble(MultiHeadAttention(D, H))
     x, new, rows, cache = torch.randn(3, 4, D), torch.randn(3, 1, D), torch.tensor([2, 0, 0]), KVCache()
     attn(x, bias=causal(4), cache=cache)
     cache.reorder(rows)
@@ -300,7 +287,7 @@ def test_an_empty_cache_has_nothing_to_give():
 
 
 def test_weights_of_a_whole_model_are_recorded_by_name():
-    model = nn.Sequential(*(scrambled(MultiHeadAttention(D, H)) for _ in range(2)))
+    model = nn.Sequential(*(scramble(MultiHeadAttention(D, H)) for _ in range(2)))
     x = torch.randn(B, L, D)
     plain = model(x)
     with record(model) as weights:
@@ -373,7 +360,7 @@ def test_masks_refuse_what_makes_no_sense():
 
 
 def test_layer_norm_equals_torch():
-    ours, theirs = scrambled(LayerNorm(D, eps=1e-3)), nn.LayerNorm(D, eps=1e-3)
+    ours, theirs = scramble(LayerNorm(D, eps=1e-3)), nn.LayerNorm(D, eps=1e-3)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(B, L, D) * 3 + 1
     torch.testing.assert_close(ours(x), theirs(x), **CLOSE)
@@ -386,7 +373,7 @@ def test_layer_norm_equals_torch():
 def test_rms_norm_equals_t5s_and_llamas():
     from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-    ours, theirs = scrambled(RMSNorm(D, eps=1e-3)), LlamaRMSNorm(D, eps=1e-3)
+    ours, theirs = scramble(RMSNorm(D, eps=1e-3)), LlamaRMSNorm(D, eps=1e-3)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(B, L, D) * 3 + 1
     torch.testing.assert_close(ours(x), x / (x.square().mean(-1, keepdim=True) + 1e-3).sqrt() * ours.weight, **CLOSE)
@@ -395,7 +382,7 @@ def test_rms_norm_equals_t5s_and_llamas():
 
 
 def test_feed_forward_equals_torch_and_sees_the_wrong_gelu():
-    ffn = scrambled(FeedForward(D, FF))
+    ffn = scramble(FeedForward(D, FF))
     theirs = nn.Sequential(nn.Linear(D, FF), nn.GELU(), nn.Linear(FF, D))
     theirs.load_state_dict({f"{i}.{k}": v for i, m in ((0, ffn.up), (2, ffn.down)) for k, v in m.state_dict().items()})
     x = torch.randn(B, L, D)
@@ -428,7 +415,7 @@ def test_gated_feed_forward_equals_llamas():
             hidden_size=D, head_dim=4, num_attention_heads=H, intermediate_size=FF, hidden_act="silu", mlp_bias=True
         )
     )
-    ours = scrambled(GatedFeedForward(D, FF, bias=True))
+    ours = scramble(GatedFeedForward(D, FF, bias=True))
     theirs.load_state_dict({name.replace(".", "_proj."): value for name, value in ours.state_dict().items()})
     x = torch.randn(B, L, D)
     torch.testing.assert_close(ours(x), theirs(x), **CLOSE)
@@ -457,7 +444,7 @@ def test_a_tied_head_has_the_embeddings_table_even_after_a_copy():
 
 
 def test_the_classifier_takes_the_mean_of_what_counts():
-    head, x = scrambled(Classifier(D, 3)), torch.randn(B, M, D)
+    head, x = scramble(Classifier(D, 3)), torch.randn(B, M, D)
     mask = padding() != 0
     expected = torch.stack([head.proj(row[keep].mean(0)) for row, keep in zip(x, mask, strict=True)])
     torch.testing.assert_close(head(x, mask), expected, **CLOSE)
@@ -470,7 +457,7 @@ def test_the_classifier_takes_the_mean_of_what_counts():
 
 def a_block(kind, cross=False):
     other = MultiHeadAttention(D, H) if cross else None
-    return scrambled(kind(MultiHeadAttention(D, H), FeedForward(D, FF, F.relu), lambda: LayerNorm(D), other)).eval()
+    return scramble(kind(MultiHeadAttention(D, H), FeedForward(D, FF, F.relu), lambda: LayerNorm(D), other)).eval()
 
 
 def load_layer(theirs, block):

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import transformers
+from parity import handed_on, scramble
 from torch import nn
 
 from course_utils.blocks.attention import KVCache, record
@@ -31,14 +32,6 @@ both = pytest.mark.parametrize("kind", [GPT, GPT2])
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def scramble(model):
-    """All parameters random, also those that start as 0 and 1."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.5)
-    return model.double().eval()
 
 
 def official(kind):
@@ -85,13 +78,7 @@ def loss(logits, ids, mask):
 
 def layers(model, run):
     """What the embeddings, each layer and the last norm hand on while `run()` runs."""
-    states, hooks = [], []
-    for part in (model.dropout, *model.blocks, *([model.norm] if hasattr(model, "norm") else [])):
-        hooks.append(part.register_forward_hook(lambda module, args, out: states.append(out)))
-    run()
-    for hook in hooks:
-        hook.remove()
-    return states
+    return handed_on((model.dropout, *model.blocks, *([model.norm] if hasattr(model, "norm") else [])), run)
 
 
 def difference(a, b):

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from parity import Uncached, scramble
 from torch import nn
 from transformers import AutoModelForSeq2SeqLM
 from transformers import MT5Config as TheirMT5Config
@@ -46,13 +47,7 @@ KINDS = ["T5", "v1.1", "mT5"]
 CLOSE = {"rtol": 0, "atol": 1e-10}
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    torch.manual_seed(0)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.fixture
@@ -66,13 +61,6 @@ def exact_norms(monkeypatch):
     monkeypatch.setattr(modeling_mt5.MT5LayerNorm, "forward", forward)
 
 
-def scramble(model):
-    """Every parameter random, norms too: nothing is invisible because it is 0 or 1."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.4 + ("norm" in name))
-
-
 def reference(kind):
     """Their model with random parameters. Where the head is its own, this version of theirs must be told."""
     if kind == "T5":
@@ -83,7 +71,7 @@ def reference(kind):
         theirs = TheirMT5(TheirMT5Config(**CONFIG))
     if kind != "T5":
         theirs.lm_head.weight = nn.Parameter(torch.empty(V, D))
-    scramble(theirs)
+    scramble(theirs, std=0.4, ones="norm")
     return theirs.eval()
 
 
@@ -301,20 +289,6 @@ def test_a_mask_that_is_forgotten_is_seen():
 
 
 # Decoding
-
-
-class Uncached:
-    """Reads everything anew at each step."""
-
-    def __init__(self, model, ids, mask):
-        self.model, self.ids, self.mask, self.so_far = model, ids, mask, None
-
-    def __call__(self, new):
-        self.so_far = new if self.so_far is None else torch.cat([self.so_far, new], 1)
-        return self.model(self.ids, self.so_far, self.mask)[:, -1]
-
-    def reorder(self, rows):
-        self.ids, self.mask, self.so_far = self.ids[rows], self.mask[rows], self.so_far[rows]
 
 
 STOP = [7, 12, 23]

@@ -1,8 +1,8 @@
 """The speed run: a GPT of characters, trained until it is as good as nanoGPT's, in a few CPU seconds.
 
 The text is split like tiny Shakespeare: nine tenths to train on, the rest to validate, and all of the rest is
-measured, in blocks of 64 characters. nanoGPT's configuration for a computer without a GPU comes to 1.898 nats a
-character there, in about 172 CPU seconds on one core of 2023; `course bench nanogpt` measures it on this machine.
+measured, in blocks of 64 characters. nanoGPT's configuration for a computer without a GPU came to 1.898 nats a
+character there; `course bench nanogpt` measures its CPU seconds on this machine.
 
     course bench gpt --text input.txt
 """
