@@ -156,6 +156,21 @@ def _read(path: Path) -> str:
         raise CourseError(f"{path} is no text that can be read: {error}") from error
 
 
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="A checkpoint, for example roformer_wikipedia.")],
+    folder: Annotated[Path | None, typer.Argument(help="Where to write (default: build/checkpoints/NAME).")] = None,
+) -> None:
+    """Train one of the project's own checkpoints anew, which takes a while. An interrupted training goes on."""
+    from course_utils.checkpoints import NAMES
+
+    if name not in NAMES:
+        raise CourseError(f"There is no checkpoint {name!r}. There are: {', '.join(NAMES)}.")
+    folder = folder or Course.find().root / "build" / "checkpoints" / name
+    import_module(f"course_utils.checkpoints.{name}").train(folder)
+    console.print(f"{name}: {folder}", highlight=False, soft_wrap=True)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
     """Run all tests, the lessons under nbval included. Further options go to pytest."""

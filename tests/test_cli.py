@@ -17,8 +17,14 @@ def course(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
 
 def test_help_names_every_command():
     shown = course("--help").stdout
-    for command in ("run", "build", "lint", "lab", "progress", "release", "doctor", "bench", "test", "check"):
+    for command in ("run", "build", "lint", "lab", "progress", "release", "doctor", "bench", "train", "test", "check"):
         assert re.search(rf"^│ {command}\b", shown, re.MULTILINE), command
+
+
+def test_train_names_the_checkpoints_there_are():
+    done = course("train", "nothing")
+    assert done.returncode == 1
+    assert "roformer_wikipedia" in done.stdout
 
 
 def test_doctor_finds_this_machine_well():

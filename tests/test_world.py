@@ -21,6 +21,7 @@ from course_utils.data.world import (
     World,
     draw,
     facts,
+    instructions,
     lexicon,
     parallel,
     tasks,
@@ -296,7 +297,7 @@ def test_word2vec_finds_the_analogies_but_not_among_the_words_asked_with(world, 
 
 
 def test_every_effect_is_declared():
-    declared = [*facts.EFFECTS, *text.EFFECTS, *parallel.EFFECTS, *tasks.EFFECTS, *web.EFFECTS]
+    declared = [*facts.EFFECTS, *text.EFFECTS, *parallel.EFFECTS, *tasks.EFFECTS, *web.EFFECTS, *instructions.EFFECTS]
     assert sorted(EFFECTS) == sorted(declared)
     assert {*templates.ROLES, *templates.OTHERS} <= set(EFFECTS)
     assert all(sentence.endswith(".") for sentence in EFFECTS.values())

@@ -97,7 +97,7 @@ class DiT(nn.Module):
 def modulate(x: Float[Tensor, "B L D"], shift: Float[Tensor, "B 1 D"], scale: Float[Tensor, "B 1 D"]) -> Tensor:
     """norm(x) (1 + scale) + shift, the norm without weights of its own.
 
-    >>> modulate(torch.tensor([[[3.0, 5.0]]]), torch.tensor(1.0).view(1, 1, 1), torch.tensor(1.0).view(1, 1, 1))
+    >>> modulate(torch.tensor([[[3.0, 5.0]]]), torch.ones(1, 1, 2), torch.ones(1, 1, 2))
     tensor([[[-1.0000,  3.0000]]])
     """
     return F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift

@@ -4,9 +4,11 @@ Nothing here imports matplotlib until something is drawn, and nothing changes th
 """
 
 from course_utils.show.attention import attention, mask
+from course_utils.show.choose import choose
 from course_utils.show.code import diff, source
 from course_utils.show.family import tree
 from course_utils.show.figures import bars, figure
+from course_utils.show.film import film
 from course_utils.show.house import (
     BLUE,
     FAINT,
@@ -37,9 +39,11 @@ __all__ = [
     "VERMILION",
     "attention",
     "bars",
+    "choose",
     "claims",
     "diff",
     "figure",
+    "film",
     "mask",
     "source",
     "style",

@@ -13,6 +13,7 @@ world shows one. The modules:
     bilingual  the words of those
     tasks      labelled texts for four tasks, and unlabelled stories to pre-train on
     web        documents as of a crawl: stories, and rarely questions with answers, headlines, translations
+    instructions  requests to an assistant, answers of all qualities, and a hidden preference that judges them
 
 A new renderer is a module of its own with a function of a `World`, that reads facts and adds none, draws from a
 stream of its own (`Draw(world.seed, "its name", ...)`), asks `world.held_out` about what it combines freely, and
@@ -26,11 +27,11 @@ declares its `EFFECTS`, which are added here. Then nothing that was there before
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from course_utils.data.world import facts, parallel, tasks, text, web
+from course_utils.data.world import facts, instructions, parallel, tasks, text, web
 from course_utils.data.world.facts import CUT_OFF, RELATIONS, START, Fact, Family, Nation, Person, Relation, World
 
 EFFECTS: Mapping[str, str] = MappingProxyType(
-    {**facts.EFFECTS, **text.EFFECTS, **parallel.EFFECTS, **tasks.EFFECTS, **web.EFFECTS}
+    {**facts.EFFECTS, **text.EFFECTS, **parallel.EFFECTS, **tasks.EFFECTS, **web.EFFECTS, **instructions.EFFECTS}
 )
 
 __all__ = [
