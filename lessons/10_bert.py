@@ -844,6 +844,10 @@ class Tuned(torch.nn.Module):
         return self.head(x)
 
 
+# %% [markdown]
+# And for the sentence vectors:
+
+
 # %%
 class Compared(Tuned):
     """Two sentences, each read alone: ten times their cosine."""
@@ -967,6 +971,7 @@ def overlap_pairs(n):
     return line.score(common(test), [one.same for one in test])
 
 
+# %%
 cheap = {
     "reviews": lambda n: tfidf(n, "praise"),
     "names": dictionary,

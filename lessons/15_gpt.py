@@ -372,6 +372,7 @@ show.source(Speedrun.forward)
 import time
 
 
+# %%
 def trained(
     change=None, adam=False, lengths=(32, 64), steps=64, text=train, **config
 ):

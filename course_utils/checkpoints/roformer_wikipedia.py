@@ -1,8 +1,8 @@
 """RoFormer, pre-trained to find hidden sub-words on ninety-four articles.
 
 BERT with rotary positions, of 4 layers, 128 wide: with BERT's own table of positions a training twice as long ended
-where it looks at one neighbour. As in lesson 10 its blocks start by adding nothing and are trained by Muon, and 30 % of the
-sub-words are hidden, not 15 %.
+where it looks at one neighbour. As in lesson 10 its blocks start by adding nothing and are trained by Muon, and 30 % of
+the sub-words are hidden, not 15 %.
 """
 
 import time
