@@ -465,7 +465,7 @@ print("tables, rotary positions and Muon each make a clear difference")
 # Read it with care. These are single runs. Another seed moves a result by
 # about 0.016 nats (measured over eight seeds of longer runs), so differences below 0.03
 # are **no findings**: here squared ReLU, QK-norm and short blocks show
-# nothing. What is clear: the tables, rotary positions and Muon, with 0.15 to 0.3
+# nothing. What is clear: the tables, rotary positions and Muon, with 0.2 to 0.3
 # nats each. All three help most in a *short* training: a long one would learn
 # the same things from data.
 
@@ -563,8 +563,9 @@ show.bars(
 
 # %% [markdown]
 # English is harder for both, and the order is the same: from so few
-# characters the 5-gram has learnt more. Ask GPT to write, and you see what it
-# has: spelling, short words, the rhythm of sentences, and no sense.
+# characters the 5-gram has learnt more. Let GPT write, each character drawn by lot
+# from what it thinks probable (the section *Writing* has more on this), and you see
+# what it has: spelling, short words, the rhythm of sentences, and no sense.
 
 # %% tags=["nbval-ignore-output"]
 import textwrap

@@ -991,9 +991,8 @@ _ = claim("E92", verdict="wrong", measured=found)
 # %% [markdown]
 # In our budget *large* is 96 numbers wide instead of 64: 2.25 times the weights
 # in the blocks. It gets what one does with a base model, two good examples in
-# the prompt, in the form of its own pages: *question answer question answer*. (We tried the
-# form *question : ... answer : ...* as well. It was clearly worse.) Its answer ends
-# where it begins another question.
+# the prompt, in the form of its own pages: *question answer question answer*. Its answer
+# ends where it begins another question; here is one to each kind of request:
 
 
 # %% tags=["nbval-ignore-output"]
@@ -1019,7 +1018,8 @@ few_shot = [[0, *encode([*shots, *one.words])] for one in tests]
 stop = (0, *{index[one.words[0]] for one in asked})
 answered = write(large, few_shot, 10, temperature=0.3, stop=stop)
 answered = [[i for i in ids if i not in stop] for ids in answered]
-for i in range(3):
+for kind in dict.fromkeys(one.kind for one in tests):
+    i = next(i for i, one in enumerate(tests) if one.kind == kind)
     print(f"{' '.join(tests[i].words)} -> {' '.join(decode(answered[i]))}")
 found = gold(tests, answered)
 ours = gold(tests, write(assistant, test_prompts, temperature=0.3))

@@ -1009,7 +1009,7 @@ show.table(rows, columns_2, caption="About the same time on the processor")
 # In about the same time the plain network does best *here*: on 64 pixels its
 # steps are so cheap that it takes three times as many. That is one seed and
 # a few seconds; on large pictures nobody uses an MLP. The U-Net gets far
-# with an eighth of the weights, since a stroke looks the same everywhere.
+# with less than a third of the weights, since a stroke looks the same everywhere.
 
 # %% [markdown]
 # ## VAE: a short code
@@ -1282,7 +1282,8 @@ show.figure(fig, alt=f"Six grids of samples: {one}; {two}.")
 # the pictures, and never trust one number.
 #
 # By its *edges* the VAE is the most blurred. And diffusion is nearest to its training pictures,
-# a little nearer than real digits are; with more steps it would copy more.
+# a little nearer than real digits are. Whether it copies more when it is trained
+# for longer, you can measure with the cells above.
 #
 # ## When it goes wrong
 #

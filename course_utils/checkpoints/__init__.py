@@ -5,6 +5,7 @@ Each has a module here, with its recipe, and a folder there: config.json, model.
 folder.
 
     roformer_wikipedia   RoFormer with 2,000 sub-words, pre-trained on the Wikipedia articles (lesson 10)
+    bert_wikipedia       the same with BERT's table of positions, its log alone, to compare with
 """
 
 import json
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-NAMES = ("roformer_wikipedia",)
+NAMES = ("roformer_wikipedia", "bert_wikipedia")
 
 
 def read_log(name: str) -> dict[str, Any]:
@@ -26,7 +27,10 @@ def read_log(name: str) -> dict[str, Any]:
 
 
 def write_log(folder: Path, name: str, evaluations: Mapping[int, Any], cpu_seconds: float, measured: str) -> None:
-    """log.json: what was run, on what, and the evaluations by step. `measured`: what they are, in words."""
+    """log.json: what was run, on what, and the evaluations by step.
+
+    `cpu_seconds`: since the last start. `measured`: what the evaluations are, in words.
+    """
     import torch
 
     log = {

@@ -1,12 +1,11 @@
 """RoFormer, pre-trained to find hidden sub-words on ninety-four articles.
 
-BERT with rotary positions, of 4 layers, 128 wide: with BERT's own table of positions a training twice as long ended
-where it looks at one neighbour. As in lesson 10 its blocks start by adding nothing and are trained by Muon, and 30 % of
-the sub-words are hidden, not 15 %.
+BERT with rotary positions, of 4 layers, 128 wide; `bert_wikipedia` is the same with BERT's own table of positions. As
+in lesson 10 its blocks start by adding nothing and are trained by Muon, and 30 % of the sub-words are hidden, not 15 %.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +47,25 @@ def train(folder: Path, steps: int = STEPS, texts: "Sequence[Article] | None" = 
 
     `texts`: by default `articles()`. On one thread the default takes about ten minutes.
     """
+    from course_utils.models.roformer import RoFormerForMaskedLM
+
+    found = pretrain(NAME, RoFormerForMaskedLM, folder, steps, texts)
+    if found is not None:
+        model, tokeniser = found
+        model.save_pretrained(folder)
+        tokeniser.save(folder / "tokenizer.json")
+
+
+def pretrain(
+    name: str, build: Callable[..., Any], folder: Path, steps: int, texts: "Sequence[Article] | None"
+) -> "tuple[Any, WordPiece] | None":
+    """Train `build(config)` and write its log; the model and its tokeniser, or None if it was stopped by hand.
+
+    The model has `loss(ids, words)`, and gives the scores of the words.
+    """
     import torch
 
     from course_utils.models.bert import BertConfig
-    from course_utils.models.roformer import RoFormerForMaskedLM
     from course_utils.text.wordpiece import WordPiece
     from course_utils.train import fit, sample_blocks
 
@@ -59,9 +73,9 @@ def train(folder: Path, steps: int = STEPS, texts: "Sequence[Article] | None" = 
     tokeniser = WordPiece.train([text.text for text in texts], vocab_size=2000, min_count=200)
     blocks, test = sample_blocks(ids_of(tokeniser, texts), LENGTH, BATCH), held_out_rows(tokeniser)
     torch.manual_seed(0)
-    model = shallow(RoFormerForMaskedLM(BertConfig(len(tokeniser.vocab), 128, 4, 4, 512, dropout=0.0)))
+    model = shallow(build(BertConfig(len(tokeniser.vocab), 128, 4, 4, 512, dropout=0.0)))
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished, start = folder / "run.pt", time.process_time()
+    start = time.process_time()
     history = fit(
         model,
         lambda step: blocks(step)[0],
@@ -71,16 +85,15 @@ def train(folder: Path, steps: int = STEPS, texts: "Sequence[Article] | None" = 
         schedule=lambda step: min(1.0, (step + 1) / 100, (steps - step) / (0.7 * steps)),
         evaluate=lambda model: accuracy(model, test, tokeniser),
         every=100,
-        checkpoint=unfinished,
+        checkpoint=folder / "run.pt",
     )
     if len(history) < steps:
-        return  # stopped by hand: the same command goes on from here
-    model.save_pretrained(folder)
-    tokeniser.save(folder / "tokenizer.json")
+        return None
     measured = "share of hidden sub-words found, on articles that were not trained on"
-    write_log(folder, NAME, history.evaluations, time.process_time() - start, measured)
+    write_log(folder, name, history.evaluations, time.process_time() - start, measured)
     for file in folder.glob("run.pt*"):
         file.unlink()
+    return model, tokeniser
 
 
 def shallow(model: Any) -> Any:
