@@ -538,10 +538,12 @@ show.bars(
 # %% exercise 27.4
 
 # %% [markdown]
-# Which token earned the reward? A **value model** says before each token what
-# is still to come. The **advantage** of a token is how much better things went
-# than expected. In its generalised form (GAE) surprises at later tokens
-# count too, less and less:
+# Which token earned the reward? A **value model** says before each token $t$ what
+# is still to come, $V_t$. The surprise $\delta_t$ is what the token brought, its reward $r_t$
+# and what is expected after it, minus what was expected before. The **advantage** $A_t$ of a
+# token is how much better things went than expected; in its generalised form (GAE) the
+# surprises at later tokens count too, less and less. $\gamma$ is the discount of what
+# comes later (1 for answers), $\lambda$ how far ahead surprises count:
 #
 # $$\delta_t = r_t + \gamma V_{t+1} - V_t, \qquad
 # A_t = \delta_t + \gamma\lambda\, A_{t+1}$$
@@ -901,7 +903,9 @@ for i, ids in enumerate(write(lost, test_prompts[:6])):
 # **DPO** (Rafailov 2023) turns the argument round. If a policy is the best there
 # is for a reward and a price, then the reward can be read off the policy:
 # $r = \beta \log(\pi / \pi_{\text{ref}})$, up to what depends on the request alone. Put
-# that into Bradley and Terry's loss, and there is no reward model and nothing is drawn:
+# that into Bradley and Terry's loss, and there is no reward model and nothing is drawn.
+# With $y_w$ for the answer that won, $y_l$ for the one that lost, and $\pi_{\text{ref}}$ for
+# the policy at the start:
 #
 # $$-\log\sigma\Big(\beta\log\frac{\pi(y_w)}{\pi_{\text{ref}}(y_w)} -
 # \beta\log\frac{\pi(y_l)}{\pi_{\text{ref}}(y_l)}\Big)$$

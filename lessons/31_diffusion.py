@@ -1018,7 +1018,8 @@ show.table(rows, columns_2, caption="About the same time on the processor")
 # **variational autoencoder** (2013) squeezes a picture through a short
 # *code*, here of 8 numbers. Its **encoder** answers with a cloud, mean $\mu$
 # and variance $\sigma^2$; a code $\mu + \sigma\varepsilon$ is drawn from it,
-# and the **decoder** draws the picture again. The loss has two parts:
+# and the **decoder** draws the picture again. The loss has two parts, and a weight
+# $\lambda$ between them:
 #
 # $$\tfrac12 \lVert x - \hat x \rVert^2 \;+\; \lambda\,
 # \mathrm{KL}\big(N(\mu, \sigma^2)\,\Vert\, N(0, I)\big)$$
