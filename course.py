@@ -18,12 +18,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("COURSE_VENV") or ROOT / ".venv")
 STAMP = VENV / "course-installed.json"
+EXTRAS = ["lab", "site", "test", "browser"]  # each holds those before it
 PYTHONS = ("3.13", "3.12", "3.11")
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 USAGE = """\
 python3 course.py run      run all lessons in order; results in build/
 python3 course.py test     run all tests, the lessons included
 python3 course.py lab      open the lessons in JupyterLab
+python3 course.py site     build the lessons as a web site in build/site
 python3 course.py check    everything that CI runs
 python3 course.py doctor   what is missing on this machine, and how to mend it
 python3 course.py --help   all commands
@@ -36,9 +38,15 @@ def main(arguments):
     if not arguments:
         print(USAGE, end="")
         return 0
-    extra = "test" if arguments[0] in ("test", "check") else "lab"
-    install(extra)
+    install(extra_for(arguments))
     return hand_over([str(python_in(VENV)), "-m", "course_utils", *arguments])
+
+
+def extra_for(arguments):
+    """The extra of pyproject.toml that a command needs. Each holds the smaller ones: lab, site, test, browser."""
+    if arguments[0] in ("test", "check"):
+        return "browser" if "browser" in arguments else "test"
+    return "site" if arguments[0] == "site" else "lab"
 
 
 def with_another_python(arguments):
@@ -55,9 +63,8 @@ def with_another_python(arguments):
 
 
 def install(extra):
-    """Make the environment complete for `extra` ("lab" or "test"); do nothing when it is already."""
-    done = installed()
-    if extra in done:
+    """Make the environment complete for `extra`; do nothing when it is already."""
+    if extra in installed():
         return
     make_environment()
     print(f"Installing the course into {VENV} (the first time this takes a few minutes) ...", flush=True)
@@ -68,8 +75,8 @@ def install(extra):
             "\nThe installation did not finish; what pip says is above. Is there a network, and 4 GB of disk? "
             "Running the same command again goes on where it stopped."
         )
-    extras = sorted({*done, extra, "lab"})
-    STAMP.write_text(json.dumps({"key": key(), "extras": extras}), encoding="utf-8")
+    complete = EXTRAS[: EXTRAS.index(extra) + 1]
+    STAMP.write_text(json.dumps({"key": key(), "extras": complete}), encoding="utf-8")
 
 
 def installed():

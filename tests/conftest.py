@@ -73,3 +73,12 @@ def float64():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium, for the tests marked `browser`."""
+    from browser import chromium
+
+    with chromium() as running:
+        yield running
