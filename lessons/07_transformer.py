@@ -122,10 +122,10 @@ print("signature:", metric.get_signature())
 assert results["dictionary"][0] < 0.1
 
 # %% [markdown]
-# Hardly one in a hundred. And the best ordering would not save it: the measure
-# words, 了 and 吗 have no English word to come from, *a* and *the* often have no
-# Chinese one, *old* and *play* have several. So a translator has to read the
-# whole sentence before it writes.
+# Fewer than one in a hundred, and the best order would not save a single one
+# more. Measure words, 了 (it is done) and 吗 (a question) have no English word
+# to come from, *a* and *the* often have no Chinese one, *old* and *play* have
+# several. So a translator has to read the whole sentence before it writes.
 
 # %% [markdown]
 # ## One reads, the other writes
@@ -179,12 +179,18 @@ right = "causal self-attention, cross-attention to memory, and net"
 show.figure(fig, alt=f"Two stacks. The encoder: {left}; the decoder: {right}.")
 
 # %% [markdown]
-# Read both stacks from below. All parts but one are those of lesson 06, with
-# the masks that you expect: the encoder sees everything but padding, the
-# decoder only what it has written. The new part is **cross-attention**: the
-# decoder's vectors ask (queries), the encoder's answer (keys and values). The
-# weights are a table with a row for each target token and a column for each
-# source token. Here is the whole decoder of the package:
+# Read both stacks from below. The Chinese is in Latin letters here: *ta you yi
+# zhi* is 她 有 一 只. The token `<bos>` tells the decoder to begin, and `<eos>`
+# will tell that the sentence is over. What comes out on top is at each place
+# the *next* token. What stands above the embedding is there $N$ times, and
+# around each box go the residual and the norm of lesson 06, not drawn here.
+#
+# All parts but one are those of lesson 06, with the masks that you expect: the
+# encoder sees everything but padding, the decoder only what it has written. The
+# new part is **cross-attention**: the decoder's vectors ask (queries), the
+# encoder's vectors, the *memory*, answer (keys and values). The weights are a
+# table with a row for each target token and a column for each source token.
+# Here is the whole decoder of the package (`caches` are for later):
 
 # %%
 from course_utils.models.transformer import Transformer, TransformerConfig
@@ -193,8 +199,9 @@ show.source(Transformer.decode)
 
 # %% [markdown]
 # Is it the Transformer? Prove it against `torch.nn.Transformer`, in float64,
-# with all weights random, odd sizes, and padding in the source. PyTorch ends
-# each stack with a norm that the paper does not have, so it is left out.
+# with all weights random and padding in the source: 20 words, vectors of 12
+# numbers, 2 layers, 3 heads, nets of 20. PyTorch ends each stack with a norm
+# that the paper does not have, so it is left out.
 
 # %%
 import torch
@@ -316,6 +323,10 @@ print("a later token changes BERT's first vector, and not our decoder's")
 
 # %% exercise 07.4
 
+# %% [markdown]
+# Give each word a number. English and Chinese share one table, and the first
+# three numbers are for padding, begin and end.
+
 # %%
 vocabulary = ["<pad>", "<bos>", "<eos>"]
 vocabulary += sorted({w for pair in training for side in pair for w in side})
@@ -334,6 +345,9 @@ targets = ids([pair.target for pair in training], first=[1])
 to_read = ids([pair.source for pair in held_out])
 print(len(vocabulary), "words of both languages in one table")
 
+# %% [markdown]
+# One translation as the decoder meets it in training:
+
 # %%
 words = [vocabulary[i] for i in targets[17] if i > 0]
 rows = [(i + 1, a, b) for i, (a, b) in enumerate(zip(words, words[1:]))]
@@ -344,12 +358,18 @@ show.table(
 )
 
 # %% [markdown]
+# That is one sentence, and fourteen tasks that are learnt in one pass.
+#
 # **Label smoothing.** The usual loss is least when the right token has all the
 # probability, so that the model is pushed to be ever more certain. With label
 # smoothing the target keeps back $\varepsilon = 0.1$ and shares it evenly
 # among all tokens.
 
 # %% exercise 07.5
+
+# %% [markdown]
+# Where is the smoothed loss least? Let the right token have the probability
+# $p$, let the others share the rest evenly, and try a thousand values of $p$:
 
 # %%
 import math
@@ -384,14 +404,18 @@ least = f"the smoothed one is least at {lowest:.2f} and rises steeply after it"
 show.figure(fig, alt=f"Two curves over the probability: {seen}; {least}.")
 
 # %% [markdown]
-# The smoothed loss is higher everywhere, and punishes too much certainty. The
-# paper says that this *hurts perplexity but improves accuracy and BLEU*.
+# The smoothed loss is higher everywhere, and beyond 0.9 it punishes certainty.
+# The paper says that this *hurts perplexity* ($e$ to the mean loss) *but improves
+# accuracy and BLEU*. We use it, and do not measure that here.
 #
-# **Warm-up.** Adam's first steps rest on very few gradients, and in a fresh
-# Transformer they are large. So the learning rate begins near 0, rises for
-# some hundred or thousand steps, and then falls.
+# **Warm-up.** The first steps of Adam, the optimiser in `fit`, rest on very few
+# gradients, and in a fresh Transformer these are large. So the learning rate
+# begins near 0, rises for some hundred or thousand steps, and then falls.
 
 # %% exercise 07.6
+
+# %% [markdown]
+# The paper's numbers, and beside its schedule the one that we shall use:
 
 # %%
 from course_utils.train import inverse_sqrt, warmup_linear
@@ -416,17 +440,19 @@ downs = "then one falls more and more slowly, the other in a line to 0"
 show.figure(fig, alt=f"Two schedules: {ups}; {downs}.")
 
 # %% [markdown]
-# The paper's schedule never ends. A run whose length is known does better if
-# its rate comes down to 0 at the end; that is what we use.
+# Both rise alike. Then the paper's curve falls ever more slowly and never comes
+# to 0: it fits a run that may go on. The length of ours is known, so we let the
+# rate come down to 0 in a line, and the last steps are small ones.
 
 # %% [markdown]
 # ## Before the Transformer
 #
-# Two rivals from 2014. In both a **GRU**, the recurrent network of lesson 05,
-# reads, and another one writes. In Cho's, the decoder gets *one* vector of the
-# source, the encoder's last states. Bahdanau let it look at all states anew
-# for each word: here attention was invented, three years before it was all
-# you need. One step of the decoder, with `attention` or without:
+# Two rivals from 2014. In both a **GRU**, the recurrent network that lesson 06
+# raced against attention, reads, and another one writes. In Cho's, the decoder
+# gets *one* vector of the source: the encoder's last states, 80 numbers from
+# reading forwards and 80 from reading backwards. Bahdanau let it look at all
+# states anew for each word: here attention was invented, three years before it
+# was all you need. One step of the decoder, with `attention` or without:
 
 # %%
 from course_utils.models.seq2seq import GRUConfig, GRUTranslator
@@ -434,12 +460,14 @@ from course_utils.models.seq2seq import GRUConfig, GRUTranslator
 show.source(GRUTranslator.step)
 
 # %% [markdown]
+# Bahdanau's score is not a dot product: a small net of query and key gives it
+# (`energy`). The softmax and the weighted mean after it are the ones you know.
 # Note the argument `state`: a GRU has to finish one word before it can begin
 # the next, even when it is trained. The Transformer does all words at once.
 #
 # All three have about the same number of weights, see the same 500 batches of
 # 32 pairs, and each has the best of three or four learning rates that we tried.
-# This takes about a minute. Training runs in float32, where the last digits
+# This takes well under a minute. Training runs in float32, where the last digits
 # differ between processors: from here on, what hangs on it may differ a little
 # from what is stored here, and is not compared to the letter.
 
@@ -503,8 +531,9 @@ order = "that of the GRU without attention stays highest in the end"
 show.figure(fig, alt=f"The loss of three models against the step: {order}.")
 
 # %% [markdown]
-# With label smoothing the loss can't come to 0: what is left at the dashed line
-# is the uncertainty of the target itself.
+# The Transformer's loss falls fastest, and the GRU without attention stays
+# highest in the end. With label smoothing no loss can come to 0: what is left
+# at the dashed line is the uncertainty of the target itself.
 
 # %% [markdown]
 # ## Writing
@@ -556,6 +585,9 @@ ratio = spent[0] / spent[1]
 print(f"the cache made it {ratio:.1f} times as fast")
 
 # %% [markdown]
+# (A part of that is no merit of the cache: our loop writes 20 tokens whatever
+# happens, `translate` stops when all sentences have their `<eos>`.)
+#
 # A token that looks best may lead nowhere good. **Beam search** keeps several
 # beginnings side by side, the most probable so far. A wide enough beam finds
 # the most probable sentence; four to six is usual.
@@ -611,6 +643,10 @@ print("a GRU is better with attention than without")
 # (The learning rates were chosen by exact match on such sentences, which
 # flatters all three models a little.)
 #
+# Look at the GRU's two numbers. About one sentence in six is wrong, and BLEU is
+# still near 95: it counts n-grams, and to it a wrong name is one word of many.
+# Exact match is as blind in its way: one wrong word and thirteen are the same.
+#
 # The dictionary fails and the Transformer is nearly perfect, on combinations
 # that are new. But look at the row between: a GRU *with attention* is as good,
 # on sentences of this length. It is attention that makes the difference. What
@@ -646,7 +682,7 @@ show.figure(fig, alt=f"Exact match of four translators by length: {long}.")
 # The longer the sentence, the more has to go through one vector of 160
 # numbers. This is the *bottleneck* for which attention was invented.
 #
-# Read the mistakes, all that the Transformer makes, and some of the GRU's:
+# Read the mistakes: up to eight of the Transformer's, and five of the GRU's.
 
 # %% tags=["nbval-ignore-output"]
 for name, most in (("Transformer", 8), ("GRU", 5)):
@@ -662,11 +698,12 @@ for name, most in (("Transformer", 8), ("GRU", 5)):
         print("      should be:", references[i])
 
 # %% [markdown]
-# The GRU's mistakes are of one kind: the sentence is well-formed, but somebody
-# else is in it, a brother for a son, another name, another town. One vector
-# kept the gist and lost a name. The Transformer's few mistakes are choices of a
-# sense (旧 for 老, *old* of things for *old* of people; 矮 for 短), and now and then
-# it writes somebody down a second time in the place of what comes next.
+# The GRU's mistakes are mostly of one kind: the sentence is well-formed, but
+# somebody else is in it, a son for a brother, another name, another town, or two
+# have changed places. One vector kept the gist and lost a name. The
+# Transformer's few mistakes are mostly words of the wrong sense (旧, *old* of
+# things, where a person's age is 大; 矮, *short* of people, for 短), and now and
+# then it writes somebody down a second time in the place of what comes next.
 
 # %% [markdown]
 # ## Where it looks
@@ -705,7 +742,7 @@ show.attention(
 # verb. And look at 本, the measure word of books: before it could be written, the
 # model looked at *book*. Nobody told it which words belong together. Is this
 # an **alignment**, or did we choose a pretty picture? The dictionary knows the
-# answer for words that have one translation. Ask all held-out sentences: does
+# answer for words that have one translation. Ask 200 held-out sentences: does
 # the largest weight lie on the right word?
 
 # %% tags=["nbval-ignore-output"]
@@ -735,9 +772,9 @@ print("attention finds far more of the known pairs than the straight order")
 # ## Real sentences
 #
 # The world's sentences come from templates. Here is what people wrote and
-# people translated: labels and messages of JupyterLab, 3,045 pairs in English
-# and Chinese. English is cut into words, and rare words into characters; for
-# Chinese each character is a token.
+# people translated: labels and messages of JupyterLab, in English and Chinese.
+# English is cut into words, and rare words into characters; for Chinese each
+# character is a token.
 #
 # First, the test set. Software says the same thing many times: *Show left
 # sidebar*, *Show right sidebar*. If one is in the training set and the other
@@ -897,9 +934,11 @@ show.table(
 )
 
 # %% [markdown]
-# A memory can't match exactly here: the pairs with the same Chinese went to the
-# same side. One seed and a small test set: differences of two or three points
-# mean nothing. What it can and can't do is better seen one by one:
+# It does, by several points. Its exact matches say less: the memory can have none
+# here, since pairs with the same Chinese went to the same side. The beam finds
+# more to search for than in the world, but this is one seed and a small test
+# set, and two points mean nothing. What the model can and can't do is better
+# seen one by one:
 
 # %% tags=["nbval-ignore-output"]
 beam_says = written["Transformer, beam of 4"]
@@ -918,10 +957,11 @@ show.table(
 # Read them slowly. Frequent words and phrases are right (*cell* 单元格,
 # *workspace* 工作区). Rare words are made up or left out: a word that stands once
 # or never in 2,400 pairs cannot be learnt. The output is mostly *fluent* Chinese of
-# the kind that menus are made of, also where it means something else. That is the dangerous kind of mistake. The memory's answer is
-# always flawless Chinese, and nearly always of another sentence.
+# the kind that menus are made of, also where it means something else. That is
+# the dangerous kind of mistake. The memory's answer is always flawless Chinese,
+# and nearly always of another sentence.
 #
-# A service that translates in earnest has seen a million times as many pairs.
+# The paper's model had 36 million pairs to learn English and French from.
 
 # %% [markdown]
 # ## Claims

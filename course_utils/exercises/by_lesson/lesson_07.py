@@ -309,7 +309,8 @@ cross-entropy
 
 $$-\\sum_i q_i \\log p_i, \\qquad q_i = \\frac{\\varepsilon}{V} + (1 - \\varepsilon)\\,[i = \\text{right}]$$
 
-Return it. With `smoothing=0` it is `-log_p[right]`.
+where $[i = \\text{right}]$ is 1 for the right token and 0 for the others, and $\\varepsilon$ is `smoothing`. Return it.
+With `smoothing=0` it is `-log_p[right]`.
 """,
     hints=(
         "Two parts: (1 - smoothing) times the loss of the right token, and smoothing times the mean loss of all.",
@@ -378,7 +379,8 @@ def _(log_p, right, smoothing):
     stars=1,
     minutes=5,
     task="""
-The learning rate of the paper's equation 3, for `step` 1, 2, 3, ...:
+The learning rate of the paper's equation 3, for `step` 1, 2, 3, ..., where `d` is the width of the model and `warmup`
+the number of steps in which the rate rises:
 
 $$d^{-1/2} \\cdot \\min(\\text{step}^{-1/2},\\; \\text{step} \\cdot \\text{warmup}^{-3/2})$$
 
@@ -593,7 +595,7 @@ def _beam(
     width,
     most,
     join=lambda p, q: p * q,
-    per_beam=False,
+    branch=True,
     drop_done=False,
     unfinished=False,
 ):
@@ -608,11 +610,7 @@ def _beam(
                 (join(p, q), [*text, token])
                 for token, q in model[text[-1]].items()
             ]
-            grown += (
-                sorted(after, reverse=True)[:1]
-                if per_beam and p < 1
-                else after
-            )
+            grown += after if branch else [max(after)]
         if not grown:
             break
         beams = sorted(grown, reverse=True)[:width]
@@ -625,6 +623,14 @@ def _beam(
 )
 def _(model, width, most):
     return _beam(model, width, most, join=lambda p, q: q)
+
+
+@beam.mistake(
+    "Your beam never branches: each beginning got its best continuation only, and that is greedy search. Take them all, "
+    "and cut to `width` afterwards."
+)
+def _(model, width, most):
+    return _beam(model, width, most, branch=False)
 
 
 @beam.mistake(
