@@ -45,6 +45,16 @@ def test_exact_outputs_are_compared_to_the_letter_and_noise_is_not(tmp_path):
     assert verdicts(tmp_path, *cells["PASSED"], *cells["FAILED"]) == expected
 
 
+def test_the_line_about_the_runtime_differs_from_machine_to_machine(tmp_path):
+    line = "Your runtime: Python 3.99, torch 9.9, numpy 9.9 · tested with Python 9.9"
+    data = {"text/plain": line, "text/html": f'<div style="font-size:90%">{line}</div>'}
+    stored = nbformat.v4.new_output("display_data", data=data)
+    source = "from course_utils import show\nshow.runtime()"
+    there = nbformat.v4.new_code_cell(source, execution_count=1, outputs=[stored])
+    missing = nbformat.v4.new_code_cell(source, execution_count=1, outputs=[])
+    assert verdicts(tmp_path, there, missing) == ["PASSED", "FAILED"]
+
+
 TRAINED = """
 import torch
 torch.manual_seed(0)

@@ -23,6 +23,7 @@ from course_utils.show.house import (
     VERMILION,
     style,
 )
+from course_utils.show.runtime import runtime
 from course_utils.show.tables import claims, table
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "figure",
     "film",
     "mask",
+    "runtime",
     "source",
     "style",
     "table",

@@ -27,7 +27,8 @@ except ModuleNotFoundError:
 from course_utils import show
 from course_utils.exercises import check, hint
 
-course_utils.setup()"""
+course_utils.setup()
+show.runtime()"""
 
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
