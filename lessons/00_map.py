@@ -26,12 +26,14 @@
 # press **Shift+Enter**: it runs, its output appears below, and the next cell
 # is selected. Always go from top to bottom; the menu *Run → Run All Cells*
 # does it in one go. Nothing here needs a network or a GPU, and nothing can be
-# broken: *Kernel → Restart* puts everything back.
+# broken: *Kernel → Restart* puts everything back. The lessons are numbered 00
+# to 34. A number that is missing is a lesson still to come; a text may point
+# ahead to one.
 #
 # Exercises stand where the idea is fresh. Each has four cells: the task, a
-# stub for your answer, a check, and the solution, folded away. The check
-# never just says "wrong". Watch it work on an answer that we spoil on
-# purpose: how many seconds are there in some days?
+# stub for your answer, a check, and the solution, folded away. The check says
+# more than "wrong". Watch it work on an answer that we spoil on purpose: how
+# many seconds are there in some days?
 
 # %%
 def days_to_seconds(days):
@@ -97,9 +99,10 @@ show.tree()
 
 # %% [markdown]
 # Time runs down. An arrow goes from a system to one that is built on it; point
-# at a box, or type a name, and its ancestors and descendants light up. Two
-# things stand out: almost everything after 2017 descends from the
-# **Transformer**, and it splits at once into readers (the BERT family) and
+# at a box, or type a name, and its ancestors and descendants light up. (The
+# tree draws the 104 systems that have a year and a relative. The search finds
+# the rest.) Two things stand out: almost everything after 2017 descends from
+# the **Transformer**, and it splits at once into readers (the BERT family) and
 # writers (the GPT family), which meet again in T5, in the instruction-tuned
 # models and in the models that see.
 
@@ -115,15 +118,16 @@ show.bars(
 )
 
 # %% [markdown]
-# Two waves: 2019, when everybody improved on BERT, and 2022 with 2023, when
-# models learned to follow instructions.
+# Most of them, 17, are of 2022. There are two waves: 2019, when everybody
+# improved on BERT, and 2022 with 2023, when models learnt to follow
+# instructions.
 
 # %% exercise 00.2
 
 # %% [markdown]
 # With such a function the second question of the prediction can be answered.
 # The package has the opposite one, `ancestors`, and counting with it gives
-# the same numbers:
+# the same numbers. Here are the leader and some famous names:
 
 # %%
 from course_utils.systems import ancestors
@@ -139,9 +143,9 @@ show.bars(
 )
 
 # %% [markdown]
-# The oldest has the most, as in any family: the recurrent network of 1990
-# stands at the root. But more than half of all systems in this course descend
-# from one paper of 2017.
+# An old one has the most, as in any family: the recurrent network of 1990,
+# from which the line leads to the Transformer and on. But more than half of
+# all systems in this course descend from one paper of 2017.
 
 # %% [markdown]
 # ## The five texts
@@ -159,9 +163,11 @@ show.table(
 
 # %% [markdown]
 # While the course was made, every statement of the five was checked, and what
-# is wrong or imprecise went into a ledger: claim, correction, evidence. Each
-# lesson takes its claims from there and lets a cell decide. Here are three
-# kinds of claim that code can settle, and one that it can't.
+# is wrong or imprecise went into a ledger: claim, correction, evidence. There
+# a number with E is a claim that needs correcting, one with R a claim that was
+# found right. Each lesson takes its claims from the ledger and lets a cell
+# decide. Here are three kinds of claim that code can settle, and one that it
+# can't.
 
 # %% [markdown]
 # ## Check a date
@@ -214,7 +220,8 @@ show.bars(
 # Five of 29. Four are slips of the calendar: *Let's Verify Step by Step* lost
 # a whole year. GPT-1 is another matter: the date is right, the **link** is
 # not. arXiv 1810.03993 is a paper about documenting models, and GPT-1's was
-# never on arXiv.
+# never on arXiv. The function `claim` enters what was found into the table at
+# the end of the lesson:
 
 # %%
 from course_utils.systems import claim
@@ -229,13 +236,13 @@ for id, name in [
     gap = f"months against the arXiv id: {late[name]:+d}"
     _ = claim(id, verdict="wrong", measured=gap)
 right = f"{len(late) - len(wrong)} of {len(late)} agree to the month"
-claim("R10", verdict="holds", measured=right)
+claim("R10", verdict="holds partly", measured=right)
 
 # %% [markdown]
-# The same two digits settle claims of the other texts: S3 dates LLaMA to
+# The same four digits settle claims of the other texts: S3 dates LLaMA to
 # March 2023 and the paper on emergent abilities to August 2022, S0 counts
-# LaMDA among the models of 2021, and S2 calls Transformer-XL later than GPT-2
-# (14 February 2019).
+# LaMDA among the models of 2021 (it was announced that May), and S2 calls
+# Transformer-XL later than GPT-2 (14 February 2019).
 
 # %%
 for id, said, arxiv, verdict in [
@@ -249,14 +256,20 @@ for id, said, arxiv, verdict in [
     print(claim(id, verdict=verdict, measured=told))
 
 # %% [markdown]
+# LLaMA and the emergent abilities are dated one and two months late.
+# Transformer-XL came a month *before* GPT-2. LaMDA holds partly: the model was
+# announced in 2021, its paper followed eight months later.
+
+# %% [markdown]
 # ## Check a size
 #
-# How big is a model? Its paper says so, and the texts repeat it, sometimes
-# with a slip. But a model's size is not a matter of opinion: it follows from
-# a handful of numbers, the **configuration**. Take BERT-base:
+# A model's size is the number of its **parameters**: the numbers that training
+# sets. Its paper says how many there are, and the texts repeat it, sometimes
+# with a slip. But the size is not a matter of opinion: it follows from a
+# handful of numbers, the **configuration**. Take BERT-base:
 #
 # - a vocabulary of 30,522 sub-words, 512 positions, 2 segments,
-# - vectors of $d = 768$ features,
+# - vectors of $d = 768$ features (a feature is one number of a vector),
 # - 12 equal blocks with an inner width $d_{ff} = 3072$.
 #
 # You can count it by hand. First what comes in:
@@ -265,7 +278,9 @@ for id, said, arxiv, verdict in [
 
 # %% [markdown]
 # Then the blocks. What happens inside one is the subject of lesson 06; for
-# counting, the list of its layers is enough.
+# counting, the list of its layers is enough. A *linear layer* from $a$ to $b$
+# features is a matrix of $a \cdot b$ numbers; with a *bias* it adds one more
+# number to each of the $b$ results.
 
 # %% exercise 00.6
 
@@ -353,7 +368,8 @@ show.table(
 )
 
 # %% [markdown]
-# S3 gives sizes for several of these families. Its numbers come in Chinese
+# The smallest and the largest differ by a factor of ten thousand. S3 gives
+# sizes for several of these families. Some of its numbers come in Chinese
 # units, 万 (10⁴) and 亿 (10⁸), which are a trap for anybody who thinks in
 # thousands, millions and billions.
 
@@ -374,6 +390,9 @@ show.bars(
 )
 
 # %% [markdown]
+# All four bars end beyond the dashed line: S3's largest sizes are two to ten
+# times too large.
+#
 # BERT's story is instructive. S3 knows versions of "340M and 1.1B" and then
 # gives the second "3.3 billion parameters". The real pair is 110 and 340
 # million. *1.1B* looks like 1.1亿, which is 110 million, read as if 亿 were a
@@ -397,7 +416,10 @@ for id, measured in {
 
 # %% [markdown]
 # Checking is not only finding fault. Many sizes in the texts are right, or
-# nearly:
+# nearly. S2 says that the smallest GPT-2 takes 500 MB and the largest over
+# 6.5 GB, S3 that GPT-1 has 0.1 and GPT-2 1.5 billion parameters, S0 and S4
+# that DistilBERT is 40 % smaller than BERT, S0 that ALBERT has 18 times fewer
+# parameters, S3 and S4 that LLaMA has 7 to 65 billion:
 
 # %%
 share = counted["DistilBERT"] / counted["BERT-base"]
@@ -435,6 +457,9 @@ for size in (17.5e9, 175e9):
     print(f"{size / 1e9:5.1f} billion / 1.3 billion = {size / 1.3e9:.0f}")
 fits = f"17.5 / 1.3 = {17.5 / 1.3:.0f}, 175 / 1.3 = {175 / 1.3:.0f}"
 _ = claim("E93", verdict="wrong", measured=fits)
+
+# %% [markdown]
+# Only 175 billion (1750亿) fits "100 times smaller": a digit was lost.
 
 # %% [markdown]
 # ## Check some code

@@ -440,6 +440,8 @@ def _(text):
     task="""
 Copied from a web page, code often holds typographic quotes, which Python does not know. Return the code with
 “ and ” replaced by `"`, and ‘ and ’ by `'`.
+
+`straighten("say(“hi”)")` is `'say("hi")'`.
 """,
     hints=(
         "Strings have `replace(old, new)`; four calls are enough.",
