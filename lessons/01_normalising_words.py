@@ -73,8 +73,10 @@ seen = "types seen against tokens read, rising ever more slowly"
 show.figure(fig, alt=f"Two curves of {seen}; lower case runs a bit below.")
 
 # %% [markdown]
-# Types keep coming, ever more slowly: new names and rare words never end.
-# And nearly half of what has been seen so far was seen only once:
+# Twice the text is not twice the types. From 30,000 to 60,000 tokens the upper
+# curve climbs from about 5,300 to about 7,900, half as many again. But types
+# keep coming: new names and rare words never end. And nearly half of what has
+# been seen so far was seen only once:
 
 # %%
 from collections import Counter
@@ -131,9 +133,11 @@ _ = claim("E55", verdict="wrong", measured=f"the same text: {sizes}")
 
 # %% [markdown]
 # The words that follow show that *US* and *us* live in different company.
-# A middle way is **truecasing**: fold a capital only where the position in
-# the sentence explains it. In *The Thames froze*, *The* has its capital from
-# the full stop before it; *Thames* has it everywhere. You write that now.
+# (*US* itself follows *US* in a list of roads, *US-11, US-29* and so on:
+# `tokens` drops the numbers.) A middle way is **truecasing**: fold a capital
+# only where the position in the sentence explains it. In *The Thames froze*,
+# *The* has its capital from the full stop before it; *Thames* has it
+# everywhere. You write that now.
 
 # %% exercise 01.2
 
@@ -162,8 +166,9 @@ print("truecased: US", true["US"], " us", true["us"])
 
 # %% [markdown]
 # Truecasing removes the doubles that sentence starts make, and keeps the
-# country apart from the pronoun. What it leaves are names: most of what lower
-# case saves beyond it are words like *Apple* that also occur as *apple*.
+# country apart from the pronoun. What lower case saves beyond that, another
+# 3,171 types, are words with a capital inside a sentence, in names and titles,
+# as *Apple* beside *apple*.
 
 # %% [markdown]
 # ## Cutting endings: Porter's stemmer
@@ -206,9 +211,10 @@ show.table(rows, ("word", "marks", "m"), caption="Porter's measure m")
 # %% exercise 01.3
 
 # %% [markdown]
-# A rule is written **(condition) S1 → S2**: if the word ends with S1 and what
-# stands before it meets the condition, S2 takes the place of S1. In each of
-# the eight steps only the rule with the longest fitting S1 is tried.
+# A rule is written **(condition) ending → new ending**: if the word ends so
+# and what stands before the ending, the **stem**, meets the condition, the new
+# ending takes its place. In each of the eight steps only the rule with the
+# longest fitting ending is tried.
 #
 # Step 1a deals with plurals. It has no conditions, and you write it.
 
@@ -255,7 +261,8 @@ for word in ("feed", "agreed", "sing", "hopping", "filing", "falling"):
 
 # %% [markdown]
 # Steps 1c to 5b are of the same kind, with longer tables. Here is one as the
-# package writes it, and the endings of two others:
+# package writes it (`star_o` is the condition *\*o* of the exercise), and the
+# endings of two others:
 
 # %%
 from course_utils.text import porter
@@ -265,8 +272,8 @@ print("step 2 (m > 0):", dict(list(porter.STEP_2.items())[:4]), "...")
 print("step 4 (m > 1):", ", ".join(porter.STEP_4))
 
 # %% [markdown]
-# Now prove it. First, our two steps against the package's, on every type of
-# the Wikipedia sample:
+# Now prove it. First, our `marks` and `step_1b` against the package's, on
+# every type of the Wikipedia sample:
 
 # %%
 types = sorted(folded)
@@ -484,18 +491,19 @@ told = f"running as a verb → {verb}, as an adjective → {adjective}"
 _ = claim("E59", verdict="wrong", measured=told)
 
 # %% [markdown]
-# The reverse is true. NLTK's `lemmatize` takes every word for a **noun**
-# unless told otherwise, and *running* is a fine noun. Told that it is a verb,
-# it gives *run*. A lemmatiser is only as good as the part of speech it gets,
-# which in real systems a tagger must supply. Take everything for a noun, and
-# even function words suffer:
+# S1's five results hold: NLTK's class, which reads our dictionary here, gives
+# the same. The explanation is wrong, the reverse is true. NLTK's `lemmatize`
+# takes every word for a **noun** unless told otherwise, and *running* is a
+# fine noun. Told that it is a verb, it gives *run*. A lemmatiser is only as
+# good as the part of speech it gets, which in real systems a tagger must
+# supply. Take everything for a noun, and even function words suffer:
 
 # %%
 print({w: lemmatizer.lemmatize(w) for w in ("us", "as", "was", "has")})
 
 # %% [markdown]
-# *us*, *was* and *has* lost an *s* that never was a plural's. So much for the
-# pronoun that we kept apart from the country.
+# All four lost an *s* that never was a plural's. So much for the pronoun that
+# we kept apart from the country.
 
 # %% [markdown]
 # ## Does it help? Ask people
@@ -516,6 +524,10 @@ print({w: lemmatizer.lemmatize(w) for w in ("us", "as", "was", "has")})
 # cosine of the angle between two vectors.
 
 # %% exercise 01.7
+
+# %% [markdown]
+# With numpy all documents go at once: a table with a row for each document and
+# a column for each type. The function also returns the number of types, `V`.
 
 # %%
 import numpy as np
@@ -563,6 +575,11 @@ for name, texts in versions.items():
     machine[name] = cosines[pair]
 
 # %% [markdown]
+# People's and the program's similarities are two lists of 1,225 numbers, one
+# for each pair of documents. Their **correlation** $r$ is 1 when they rise and
+# fall together in a straight line, and 0 when they have nothing to do with
+# each other.
+#
 # > **Predict** By how much will the correlation with people rise when a third
 # > of the vocabulary is gone?
 
@@ -584,10 +601,13 @@ show.bars(
 )
 
 # %% [markdown]
-# The vocabulary shrinks by about a third. The agreement hardly moves. Is even
-# that small difference real? Draw the 50 documents again and again with
-# replacement (the **bootstrap**), and see how the difference between stems
-# and plain words varies.
+# Stems shrink the vocabulary by a third. The agreement hardly moves. Is even
+# that small difference real? With 50 other documents it would have come out
+# otherwise. The **bootstrap** imitates that: draw 50 documents from the 50,
+# with replacement, so that some come twice and some not at all, and compute
+# the difference again. A pair counts as often as both its documents were
+# drawn, the product of their numbers. Do it 2,000 times, and see how the
+# difference varies.
 
 
 # %%
@@ -617,12 +637,12 @@ for name in ("lower case", "lemmas", "Porter stems"):
     )
 
 # %% [markdown]
-# All three intervals contain zero. With 50 documents nobody can say that any
-# of these normalisations brings the program closer to people. The honest
-# answer to "does normalising help?" is: **the vocabulary, a lot; the quality,
-# hardly**, at least for this measure and these texts. That is one reason why
-# modern models neither stem nor lemmatise: lesson 04 cuts words into pieces
-# instead, and learns what the pieces mean.
+# All three intervals contain zero: among the resamples there are gains and
+# losses. With 50 documents nobody can say that any of these normalisations
+# brings the program closer to people. The honest answer to "does normalising
+# help?" is: **the vocabulary, a lot; the quality, hardly**, at least for this
+# measure and these texts. Modern models neither stem nor lemmatise: they cut
+# words into pieces (lesson 04) and learn what the pieces mean.
 
 # %% [markdown]
 # ## With the full WordNet
@@ -668,6 +688,7 @@ show.claims()
 # - G. A. Miller, *WordNet: a lexical database for English*, Communications of
 #   the ACM 38(11), 1995.
 # - M. D. Lee, B. Pincombe, M. Welsh, *An empirical evaluation of models of
-#   text document similarity*, CogSci 2005: the 50 documents and the judgements.
+#   text document similarity*, CogSci 2005: the 50 documents and the
+#   judgements.
 # - J. Xu, W. B. Croft, *Corpus-based stemming using co-occurrence of word
 #   variants*, ACM TOIS 16(1), 1998: repair a stemmer by counting.
