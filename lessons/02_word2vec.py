@@ -59,8 +59,8 @@ shared = {w: len(often["north"] & often[w]) for w in ("south", "music")}
 print("of 30, shared with north:", shared)
 
 # %% [markdown]
-# *north* and *south* keep much the same company, twice as much of it as
-# *north* and *music*. That is all the evidence that word2vec uses.
+# *north* shares 18 of its 30 neighbours with *south*, and 8 with *music*. That
+# is all the evidence that word2vec uses.
 
 # %% [markdown]
 # ## One-hot and dense
@@ -71,7 +71,7 @@ print("of 30, shared with north:", shared)
 # that every word is equally unlike every other word.
 #
 # A **word embedding** gives each word a short *dense* vector instead, of
-# $d = 100$ numbers say. All of them together are a table of $V$ rows. The two
+# $d = 100$ numbers, say. All of them together are a table of $V$ rows. The two
 # belong together: a one-hot vector times the table *is* one row of it.
 
 # %%
@@ -134,7 +134,7 @@ ways = "CBOW's arrows lead to 'chased', skip-gram's lead away from it"
 show.figure(fig, alt=f"Two pictures of {seen}: {ways}.")
 
 # %% [markdown]
-# Blue words are in the window, the red one is in the middle, grey ones are
+# Blue words are in the window, the orange one is in the middle, grey ones are
 # too far away. Then the window moves on by one word.
 
 # %% exercise 02.2
@@ -167,10 +167,12 @@ _ = claim("E52", verdict="wrong", measured=found)
 # and a row $u$ in the table `output`, used when it is asked for. The score of
 # a pair is the dot product $v \cdot u$. That is the whole model.
 #
-# A softmax over all $V$ words would turn scores into probabilities, but it
-# costs $V$ dot products a pair. **Negative sampling** asks an easier question:
-# is this pair from the text, or is the second word drawn at random? For one
-# true pair and $k$ random words $n$ the loss is
+# A *softmax* over all $V$ words ($e$ to each score, divided by the sum of all
+# of these) would turn scores into probabilities, but it costs $V$ dot products
+# a pair. **Negative sampling** asks an easier question: is this pair from the
+# text, or is the second word drawn at random? The *logistic function* $\sigma$
+# turns a score into the probability of "from the text". For one true pair $v,
+# u$ and $k$ random words with the vectors $u_1, \dots, u_k$ the loss is
 #
 # $$L = -\log \sigma(v \cdot u) - \sum_{n=1}^{k} \log \sigma(-v \cdot u_n),
 # \qquad \sigma(x) = \frac{1}{1 + e^{-x}}$$
@@ -226,7 +228,8 @@ print("the step is the gradient, in all", moved.size, "numbers")
 
 # %% [markdown]
 # Now train on a text so small that you can see what should come out. Each of
-# its 30 sentences is about the sky or about the sea, and no word says which.
+# its 30 sentences is about the sky or about the sea, and no label says which.
+# An *epoch* is one pass over the text.
 
 # %%
 topics = ["sun sky day light cloud", "fish sea net boat wave"]
@@ -240,10 +243,10 @@ for _ in range(20):
     total = []
     for sentence in toy:
         for word, neighbour in word2vec.pairs(sentence, window=2):
-            noise = rng.integers(10, size=2)
+            drawn = rng.integers(10, size=2)
             pair = index[word], index[neighbour]
             tables = toy_input, toy_output
-            total.append(train_pair(*tables, *pair, noise, lr=0.05))
+            total.append(train_pair(*tables, *pair, drawn, lr=0.05))
     losses.append(np.mean(total))
 print("loss of a pair:", " ".join(f"{x:.2f}" for x in losses[::2]))
 
@@ -268,8 +271,9 @@ show.figure(fig, alt=f"Left: {curve}. Right: {seen}.")
 
 # %% [markdown]
 # Untrained, all scores are 0 and every comparison is a coin toss: the loss is
-# $3 \log 2 = 2.08$. Then the two topics go to different sides. Nobody told the
-# model that there are two topics: only who stands beside whom.
+# $3 \log 2 = 2.08$ *nats*, the unit of natural logarithms. Then the two topics
+# go to different sides. Nobody told the model that there are two topics: only
+# who stands beside whom.
 #
 # Note what the model is *not*. S1 calls it a deep neural network. Count the
 # weights, ours and gensim's, the library that everybody uses:
@@ -326,7 +330,7 @@ _ = claim("E51", verdict="wrong", measured=found)
 # %%
 words, numbers = word2vec.vocabulary(text, min_count=5)
 keep = word2vec.keep_probability(numbers, sample=1e-3)
-noise = word2vec.noise_distribution(numbers)
+noise_share = word2vec.noise_distribution(numbers)
 share = numbers / numbers.sum()
 rank = np.arange(1, len(words) + 1)
 with show.style():
@@ -334,7 +338,7 @@ with show.style():
     left.semilogx(rank, keep)
     left.set(xlabel="rank of the word", ylabel="chance to survive")
     right.loglog(rank, share, label="share of the text")
-    right.loglog(rank, noise, label="share of the noise")
+    right.loglog(rank, noise_share, label="share of the noise")
     right.set(xlabel="rank of the word", ylabel="probability")
     right.legend()
     fig.tight_layout()
@@ -343,9 +347,10 @@ two = "the noise is flatter than the text: lower first, higher last"
 show.figure(fig, alt=f"Against the rank, left: {one}; right: {two}.")
 
 # %% [markdown]
-# Left: only the 31 most frequent words are thinned out at all, but they make up
-# nearly two fifths of the text. Right: noise draws rare words a bit more often than the
-# text does. Prove that both are gensim's, for every word of the vocabulary:
+# Left: only the most frequent words, some thirty, are thinned out at all.
+# Right: noise draws frequent words less often than the text does, and rare
+# ones more often. Prove that both are gensim's, for every word of the
+# vocabulary:
 
 # %%
 theirs = untrained.wv
@@ -354,11 +359,16 @@ kept = theirs.expandos["sample_int"][order] / (2**32 - 1)
 np.testing.assert_allclose(keep, kept, atol=1e-6)
 cumulative = untrained.cum_table / untrained.cum_table[-1]
 gensims = np.diff(cumulative, prepend=0)[order]
-np.testing.assert_allclose(noise, gensims, atol=1e-8)
+np.testing.assert_allclose(noise_share, gensims, atol=1e-8)
 print(f"equal to gensim's for all {len(words):,} words")
-print(f"expected to survive: {(keep * numbers).sum() / numbers.sum():.0%}")
+thinned = keep < 1
+print(f"thinned out: {thinned.sum()} words, {share[thinned].sum():.0%} of all")
+print(f"expected to survive: {(keep * share).sum():.0%} of the text")
 
 # %% [markdown]
+# Thirty-one words make up nearly two fifths of the text. After thinning, a
+# quarter of the text is gone.
+#
 # **A window of random width.** At each word the width is drawn between 1 and
 # 5. So the next word is always in, the fifth only one time in five: a word at
 # distance $t$ counts $(5 + 1 - t) / 5$ on average. Near words count more.
@@ -407,8 +417,8 @@ print(f"forks: {mean:.1f} on average, {steps.min()} to {steps.max()}")
 # %% [markdown]
 # ## Fast: many words at once
 #
-# One pair at a time, ten epochs of the Wikipedia sample take some eight
-# minutes, and one epoch of the paper's 1.6 billion words takes days. The
+# `train_pair` takes one pair at a time: ten epochs of the Wikipedia sample
+# would take some ten minutes, and the paper's text had 1.6 billion words. The
 # package takes blocks of 24 neighbouring words. All words of a block share 12
 # random words, so that its scores are *one* matrix product, and 40 blocks go
 # together. Instead of drawing the width of a window, each pair gets its
@@ -418,8 +428,10 @@ print(f"forks: {mean:.1f} on average, {steps.min()} to {steps.max()}")
 show.source(word2vec.update)
 
 # %% [markdown]
-# `push` holds minus the error of every comparison, with its weight. It is the
-# `error` of `train_pair`, for hundreds of pairs. What do the shortcuts cost?
+# Read the lines around `push`: it holds minus the error of every comparison,
+# with its weight and the learning rate. It is the `error` of `train_pair`, for
+# hundreds of pairs. (The lines with `window` are CBOW's, those with `most` the
+# tree's.) What do the shortcuts cost?
 # The gradients are the same, as the next cell proves. But those of 960 words
 # are taken at the same weights and added up, and neighbouring words see the
 # same random words. Whether this hurts, people will tell us below.
@@ -464,10 +476,10 @@ print("one fast step equals", len(list(word2vec.pairs(ids, 2))), "slow ones")
 # ## Train on Wikipedia
 #
 # Now the real text, ten times over, skip-gram and CBOW, ours with two seeds,
-# gensim with one at equal settings. This takes the better part of a minute. Training
-# runs in float32, where the last digits differ between processors. So in this
-# section and the next two, what you see may differ a little from what is
-# stored here, and the cells that print it are not compared to the letter.
+# gensim with one at equal settings. This takes the better part of a minute.
+# Training runs in float32, where the last digits differ between processors. So
+# in this section and the next two, what you see may differ a little from what
+# is stored here, and the cells that print it are not compared to the letter.
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -522,8 +534,9 @@ show.bars(
 # A baseline first, without any training. Count how often two words stand
 # within 5 words of each other, weighted as above. The **positive pointwise
 # mutual information** is $\max(0, \log \frac{p(a, b)}{p(a)\,p(b)})$: how much
-# more often than by chance. A word's vector is its row of these numbers. This
-# takes a second or two.
+# more often than by chance. Here $p(a, b)$ is the share of the pair in all
+# counts, $p(a)$ and $p(b)$ are the shares of the words. A word's vector is its
+# row of these numbers. This takes a second or two.
 
 # %%
 from scipy.sparse import coo_array
@@ -601,9 +614,10 @@ show.table(
 # %% [markdown]
 # Three things to read here. First, our skip-gram is not below gensim's, so the
 # shortcuts did not hurt (`course bench` repeats this with three seeds each).
-# Second, skip-gram is clearly ahead of CBOW on this text, with every seed. Third, plain counting is a serious rival on a text of
-# under half a million words, as it has been since the 1990s. Word vectors need
-# no neural network; lesson 03 goes on from there.
+# Second, skip-gram is clearly ahead of CBOW on this text, with every seed.
+# Third, plain counting is a serious rival on a text of under half a million
+# words, as it has been since the 1990s. Word vectors need no neural network;
+# lesson 03 goes on from there.
 
 # %%
 skip_gram = [ws for ws, _ in agreement["skip-gram"]]
@@ -617,31 +631,38 @@ _ = claim("E53", verdict="holds partly", measured=found)
 # S1 says that skip-gram suits short texts and is more accurate, and that CBOW
 # suits long ones. Our text is short, and skip-gram wins: that part holds. What
 # the authors of word2vec report is more mixed. On word analogies skip-gram
-# solved 55 % of the questions about meaning, CBOW 24 %; of those about
-# grammar 59 % against 64 %. And CBOW is faster.
+# solved 55 % of the questions about meaning, CBOW 24 %; of those about grammar
+# 59 % against 64 %. And in their program, as in gensim's above, CBOW is the
+# faster one.
 
 # %% [markdown]
 # ## What it knows, and what it gets wrong
 #
-# The nearest neighbours by cosine, for a few words:
+# How often a few words occur, and their nearest neighbours by cosine:
 
 # %% tags=["nbval-ignore-output"]
 best = vectors["skip-gram"][0]
 looks = ("france", "philosopher", "music", "north", "daughter", "apple")
 rows = [
-    (word, ", ".join(w for w, _ in best.most_similar(word, topn=5)))
+    (word, counts[word], ", ".join(w for w, _ in best.most_similar(word)[:5]))
     for word in looks
 ]
-show.table(rows, columns=("word", "nearest"), caption="Nearest neighbours")
+show.table(
+    rows,
+    columns=("word", "times", "nearest"),
+    caption="How often a word occurs, and its nearest neighbours",
+)
 
 # %% [markdown]
-# Countries stand with countries, professions with professions, arts with arts.
-# But company is not meaning, and a hundred articles are not the world:
+# Countries stand with countries, professions with professions, arts with arts,
+# mostly: here and there a name or a scrap has slipped in. Company is not
+# meaning, and a hundred articles are not the world:
 #
 # - The vectors know *this text*. Its daughters are mostly those of Greek and
 #   Trojan kings, and so are the neighbours of *daughter*.
-# - Rare words are half noise. *apple* is seen 13 times, and the fruit and
-#   the company share *one* vector. Lesson 03 looks at such homographs.
+# - Rare words are half noise. *apple* stands 13 times in the text, its
+#   neighbours tell you nothing, and the fruit and the company share *one*
+#   vector. Lesson 03 looks at such homographs.
 # - **Opposites** keep the same company. Look at the cosines:
 
 # %% tags=["nbval-ignore-output"]
@@ -654,9 +675,12 @@ show.bars(
 )
 
 # %% [markdown]
+# *north* and *south*, *son* and *daughter* come near to 1, the largest cosine.
+# Even *war* and *peace* are far closer than *war* and *music*.
+#
 # The famous *king - man + woman = queen* is not on show here. Of Google's
-# 19,544 analogies some 3,500 can be asked with this vocabulary. How many does
-# our best model solve? One question in eight, to save time:
+# 19,544 analogies some 3,300 can be asked with this vocabulary. How many does
+# our skip-gram model solve? One question in eight, to save time:
 
 # %% tags=["nbval-ignore-output"]
 from course_utils.data import analogies
@@ -673,9 +697,10 @@ print(f"{len(asked)} analogies asked, {solved:.1%} solved")
 assert solved < 0.1
 
 # %% [markdown]
-# A few percent. Analogies need a text a thousand times as long; at this scale
-# they **do not show**, and whoever shows you the one that works has picked it.
-# Lesson 03 returns to them with a text that holds the relations on purpose.
+# A few percent. Analogies need a far longer text (the paper's had six billion
+# words); at this scale they **do not show**, and whoever shows you the one
+# that works has picked it. Lesson 03 returns to them with a text that holds
+# the relations on purpose.
 
 # %% [markdown]
 # ## Claims
@@ -688,7 +713,8 @@ show.claims()
 # %% [markdown]
 # ## Summary
 #
-# - Words in similar company get similar vectors; no more is known to the model.
+# - Words in similar company get similar vectors; no more is known to the
+#   model.
 # - word2vec is two tables of $V$ rows and $d$ columns, and a dot product. A
 #   one-hot vector times a table is a row of it.
 # - Skip-gram asks the word for its neighbours, CBOW the mean of the neighbours
