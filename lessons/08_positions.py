@@ -8,7 +8,7 @@
 #       stand. You build the four ways that are in use, from the waves of 2017 to the rotations of today's models,
 #       prove what each of them can do, and find out which of them survive a text longer than any seen in training.
 #     objectives:
-#       - say why attention needs to be told about order, and name the four places where it can be told
+#       - say why attention needs to be told about order, and name the four ways in which it can be told
 #       - write sinusoids, T5's buckets, ALiBi and rotary embeddings, each equal to the official implementation
 #       - prove that a rotated query and key know their distance and nothing else about where they stand
 #       - read claims about decay, speed and "any length" with the numbers that belong to them
@@ -22,13 +22,12 @@
 # %% [markdown]
 # ## Attention cannot see order
 #
-# Lesson 06 proved that attention is *permutation equivariant*: shuffle the
-# words, and the results are shuffled in the same way, but each word gets
-# exactly the vector it got before. Here it is once more, because everything
-# in this lesson follows from it.
+# Lesson 06 proved that attention is *permutation equivariant*. Here it is once
+# more, because everything in this lesson follows from it.
 #
 # > **Predict** The vectors of *dog bites man* go through attention, then those
-# > of *man bites dog*. What is the largest difference in what *dog* gets?
+# > of *man bites dog*. Which words get another vector the second time: all
+# > three, the two that changed places, or none?
 
 # %%
 import torch
@@ -52,8 +51,9 @@ for word in vector:
 print("who bites whom? the vectors are equal for", ", ".join(vector))
 
 # %% [markdown]
-# So order must come from outside. There are four places where it can enter,
-# and all of them are one line in a model that uses `course_utils.blocks`:
+# None. Each word gets the vector that it got before, and order must come from
+# outside. There are four ways in, through three doors, and each is one line in
+# a model that uses `course_utils.blocks`:
 #
 # | where | what | who does it |
 # |---|---|---|
@@ -63,7 +63,8 @@ print("who bites whom? the vectors are equal for", ", ".join(vector))
 # | turning queries and keys, `pos=` | a rotation for each position | RoFormer, GPT-J, LLaMA |
 #
 # The first two say *where* a word stands; the others say *how far apart* two
-# words are. Keep an eye on that difference. What *bites* gets, once more:
+# words are. Keep an eye on that difference. What *bites* gets, once more, now
+# with two of them that you will build below (for 2 heads of 8 numbers, 3 words):
 
 # %%
 from course_utils.blocks.masks import causal, to_bias
@@ -81,7 +82,7 @@ for name, where in {
     print(f"{name:13} differs by {change:.2f}")
 
 # %% [markdown]
-# The first line is a surprise worth a thought. ALiBi counts steps but not
+# The first line is a surprise. ALiBi counts steps but not
 # their direction, and from *bites* both others are one step away. It needs the
 # causal mask of a language model, which hides what comes after.
 
@@ -91,16 +92,20 @@ for name, where in {
 # How would *you* write a position as a vector of numbers between -1 and 1, for
 # any length of text? Think of a clock. One hand goes round quickly and tells
 # neighbours apart; a slower hand tells quarters of an hour apart, the slowest
-# tells morning from evening. The **sinusoidal encoding** is a clock with
-# $d/2$ hands, and for each hand it notes the two coordinates of its tip:
+# tells morning from evening. The **sinusoidal encoding** in $d$ numbers is a
+# clock with $d/2$ hands, and for each hand it notes the two coordinates of its
+# tip. At position $p$, for hand $i = 0, 1, \dots, d/2 - 1$ of speed $\omega_i$:
 #
 # $$PE_{p,\,2i} = \sin(p\,\omega_i), \qquad PE_{p,\,2i+1} = \cos(p\,\omega_i),
 # \qquad \omega_i = 10000^{-2i/d}$$
 #
 # The first hand turns by one radian a position, so it is round after
-# $2\pi \approx 6.3$ of them; the last one needs about 60,000 positions.
+# $2\pi \approx 6.3$ of them; the last one needs nearly $2\pi \cdot 10000$.
 
 # %% exercise 08.1
+
+# %% [markdown]
+# The same for many positions, one row each:
 
 # %%
 import math
@@ -164,8 +169,9 @@ show.figure(fig, alt=f"Left, 128 positions: {one}. Right: {two}.")
 # $$PE_p \cdot PE_{p+k} = \sum_i \sin(p\omega_i)\sin((p{+}k)\omega_i) +
 # \cos(p\omega_i)\cos((p{+}k)\omega_i) = \sum_i \cos(k\,\omega_i)$$
 #
-# And there is more. The encoding of $p + k$ is a **linear map** of that of
-# $p$, the same one at every $p$: each hand is turned on by $k\,\omega_i$.
+# And there is more. The encoding of $p + k$ is a **linear map** $M_k$ of that of
+# $p$, the same one at every $p$: each hand is turned on by $k\,\omega_i$. For
+# one hand:
 #
 # $$\begin{pmatrix}\sin(p{+}k)\omega\\ \cos(p{+}k)\omega\end{pmatrix} =
 # \begin{pmatrix}\cos k\omega & \sin k\omega\\
@@ -176,6 +182,10 @@ show.figure(fig, alt=f"Left, 128 positions: {one}. Right: {two}.")
 # an offer: nothing makes the model take it.
 
 # %% exercise 08.2
+
+# %% [markdown]
+# For all hands $M_k$ has these small matrices along its diagonal. Try three
+# walks, and the dot products with them:
 
 
 # %%
@@ -316,7 +326,9 @@ two = "a grid of queries and keys whose diagonals have one colour each"
 show.figure(fig, alt=f"Left, bucket against distance: {one}. Right: {two}.")
 
 # %% [markdown]
-# Each diagonal has one colour: only the distance counts. The package computes
+# Left, the steps are one position long near 0 and get longer and longer. The
+# encoder's keys to the right have buckets of their own, 16 to 31. Right, each
+# diagonal has one colour: only the distance counts. The package computes
 # each distance once and lays the numbers along the diagonals; prove the whole
 # bias equal to T5's, with queries that are the last of the keys, as when a
 # text is written word by word:
@@ -340,8 +352,11 @@ print("equal to T5's:", tuple(wanted.shape), "heads, queries, keys")
 # ALiBi (*attention with linear biases*) learns nothing at all. Each head $h$
 # has a fixed slope $m_h$, and a key $t$ positions away loses $m_h\,t$:
 #
-# $$\text{score}_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_k}} - m_h\,|i - j|,
+# $$\text{score}_{ij} = \frac{q_i \cdot k_j}{\sqrt{K}} - m_h\,|i - j|,
 # \qquad m_h = 2^{-8h/n} \ \text{ for } h = 1, \dots, n$$
+#
+# Here $q_i$ and $k_j$ are the query at position $i$ and the key at $j$, $K$ is
+# the width of a head, as in lesson 06, and $n$ the number of heads.
 
 # %% exercise 08.5
 
@@ -456,7 +471,8 @@ two = "in the third it is larger"
 show.figure(fig, alt=f"Three circles with the arrows q and k: {one}, {two}.")
 
 # %% [markdown]
-# Try it yourself. Move both arrows with the first slider, and nothing happens
+# In the first two pictures the arrows enclose the same angle, in the third a
+# wider one. Try it yourself. Move both arrows with the first slider, and nothing happens
 # to the product; change their distance with the second, and it does.
 
 # %% tags=["nbval-ignore-output"]
@@ -482,8 +498,8 @@ const get = i => document.getElementById(i), draw = () => {
 get("rp").oninput = get("rd").oninput = draw; draw(); })();</script>""")
 
 # %% [markdown]
-# A head has more than two numbers, say 64: that makes 32 pairs, and pair $i$
-# turns with the frequency $\omega_i = 10000^{-2i/d}$ of the clock.
+# A head has more than two numbers, say $d = 64$: that makes 32 pairs, and pair
+# $i$ turns with the speed $\omega_i = 10000^{-2i/d}$ of the clock's hand $i$.
 #
 # **Proof.** Write $R_m$ for the matrix that turns every pair of position $m$.
 # A turn back is a turn by the negative angle, so $R_m^\top = R_{-m}$, and turns
@@ -542,7 +558,9 @@ print("RoFormer: adjacent pairs. LLaMA: halves. Both equal to the package's.")
 # paper shows it with a bound: group the sum of a dot product into pairs, and
 # it is at most a constant times the mean of
 # $|S_j| = |\sum_{i<j} e^{\,\mathrm i\,t\,\omega_i}|$, where $t$ is the
-# distance. A bound falls; but do the *products* fall?
+# distance and the upright $\mathrm i$ the imaginary unit: a sum of $j$ arrows
+# of length 1, each turned by its $t\,\omega_i$. A bound falls; but do the
+# *products* fall?
 #
 # > **Predict** Draw 2,000 random queries and keys. How does the typical size
 # > of their product at distance 250 compare with that at distance 0?
@@ -623,10 +641,14 @@ times = min(seconds[rotary]) / min(seconds[None])
 print(f"attention with RoPE takes {times:.2f} times the time without")
 
 # %% [markdown]
-# So it is no speed-up. What S4 may have in mind is another property: RoPE goes
+# So it is no speed-up. (The clock says more than the count, because these numbers
+# have to be fetched and stored too, and so small an attention is over quickly.)
+#
+# What S4 may have in mind is another property: RoPE goes
 # together with **linear attention**, which a bias does not. Linear attention
-# replaces the softmax by a product of positive features $\phi$, and then the
-# sum over keys can be kept as *one* matrix that grows by a term a word:
+# replaces the softmax by a product of positive features, $\phi(q) \cdot \phi(k)$.
+# Then the sum over keys, here for the query at $m$ with values $v_n$, can be kept
+# as *one* matrix that grows by a term a word:
 #
 # $$\sum_n \langle R_m \phi(q_m), R_n \phi(k_n)\rangle\, v_n =
 # \Big(\sum_n v_n\, (R_n \phi(k_n))^\top\Big)\, R_m \phi(q_m)$$
@@ -833,6 +855,10 @@ models |= {name: trained(name) for name in ("RoPE", "T5 bias", "ALiBi")}
 
 # %% exercise 08.9
 
+# %% [markdown]
+# The loss of every model at every character, for each way to cut. The learned
+# table has 64 rows, so it gets the first cut only:
+
 
 # %%
 @torch.no_grad()
@@ -864,8 +890,10 @@ columns = ("positions", "64", "128", "256", "256 over 64")
 show.table(rows, columns, caption="Perplexity of the same 25,600 characters")
 
 # %% [markdown]
-# The learned table has no row 64, so there is nothing to test. This is one
-# seed, trained in float32: the second digits may differ on your machine, and
+# More text before a character can only help a model that uses it, so the loss
+# should *fall* from left to right. T5's bias and ALiBi come down by a hair, two
+# others rise steeply. The learned table has no row 64, so there is nothing to
+# test. This is one seed, trained in float32: the second digits may differ on your machine, and
 # cells that print such numbers are not compared to the letter. What is large
 # is asserted:
 
@@ -953,14 +981,19 @@ for name in ("RoPE", "ALiBi"):
     print(textwrap.fill(write(models[name], 240), 72))
 
 # %% [markdown]
+# ALiBi's text is as good, or as bad, at its end as where it begins. RoPE's words
+# fall apart some way beyond the length of the training.
+#
 # ### Stretching RoPE
 #
 # RoPE's failure can be repaired, and that is how today's models get their long
 # windows. **Position interpolation** (Chen 2023) divides every position by
 # 4: then position 255 turns like 63.75, and no angle is new. But neighbours
 # now differ by a quarter of what used to be one step, so the model must be
-# trained on a little. The **NTK-aware** base leaves the fastest hand alone and
-# slows the slowest by 4, the others in between:
+# trained on a little. The **NTK-aware** base (named after a theory, the neural
+# tangent kernel, that we do not need) leaves the fastest hand alone and slows the
+# slowest by 4, the others in between. In place of 10000 stands, for heads of $d$
+# numbers:
 #
 # $$\text{base}' = \text{base} \cdot 4^{\,d/(d-2)}$$
 #
@@ -1041,7 +1074,7 @@ show.claims()
 # %% [markdown]
 # ## Summary
 #
-# - Attention does not see order. It is told in one of four places: a wave or a
+# - Attention does not see order. It is told in one of four ways: a wave or a
 #   learned row added to the embedding, a number added to the scores, a turn
 #   of queries and keys.
 # - Sinusoids: the encoding of $p + k$ is a linear map of that of $p$.

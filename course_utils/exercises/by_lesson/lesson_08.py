@@ -64,6 +64,16 @@ def _(p, d):
 
 
 @wave.mistake(
+    "You let `i` count all numbers. It counts pairs: the numbers 2i and 2i + 1 belong to one hand, and have one angle."
+)
+def _(p, d):
+    angles = [p / 10_000 ** (2 * j / d) for j in range(d)]
+    return [
+        math.cos(a) if j % 2 else math.sin(a) for j, a in enumerate(angles)
+    ]
+
+
+@wave.mistake(
     "You gave the sine and the cosine of a pair different frequencies: both have the exponent 2i/d of their pair."
 )
 def _(p, d):
@@ -151,8 +161,8 @@ def _(pair, k, w):
     minutes=10,
     task="""
 Return the bucket of a key `n` positions before the query (`n` is 0 or more) in T5's decoder. With $N$ buckets the first
-$E = N/2$ hold one distance each: bucket $n$. The others grow with the logarithm up to the distance $M$, and everything
-further away is in the last one:
+$E = N/2$ hold one distance each: bucket $n$. The others grow with the logarithm up to the distance $M$
+(`max_distance`), and everything further away is in the last one:
 
 $$\\min\\left(E + \\left\\lfloor \\frac{\\log(n/E)}{\\log(M/E)}\\,(N - E) \\right\\rfloor,\\ N - 1\\right)$$
 
