@@ -171,8 +171,8 @@ _ = claim("E52", verdict="wrong", measured=found)
 # of these) would turn scores into probabilities, but it costs $V$ dot products
 # a pair. **Negative sampling** asks an easier question: is this pair from the
 # text, or is the second word drawn at random? The *logistic function* $\sigma$
-# turns a score into the probability of "from the text". For one true pair $v,
-# u$ and $k$ random words with the vectors $u_1, \dots, u_k$ the loss is
+# turns a score into the probability of "from the text". For one true pair
+# $v, u$ and $k$ random words with the vectors $u_1, \dots, u_k$ the loss is
 #
 # $$L = -\log \sigma(v \cdot u) - \sum_{n=1}^{k} \log \sigma(-v \cdot u_n),
 # \qquad \sigma(x) = \frac{1}{1 + e^{-x}}$$

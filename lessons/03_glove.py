@@ -21,7 +21,7 @@
 # %% [markdown]
 # ## Counting company
 #
-# Words that mean alike keep alike company. To use that, count the company:
+# Words that mean alike keep alike company (lesson 02). To use that, count it:
 # the **co-occurrence matrix** $X$ has a row and a column for each word, and
 # $X_{ij}$ says how often word $j$ stands near word $i$. *Near* means at most
 # `window` tokens away, and a pair $k$ tokens apart counts $1/k$.
@@ -95,10 +95,11 @@ print(" / ".join(" ".join(words) for words in told[:3]))
 #
 # The paper on GloVe starts from *ice* and *steam*. Let
 # $P(c \mid w) = X_{wc} / \sum_k X_{wk}$ be the probability of the context $c$
-# near the word $w$. Alone it tells little: frequent words are near everything.
-# The **ratio** $P(c \mid \text{ice}) / P(c \mid \text{steam})$ tells a lot:
-# large for *solid*, small for *gas*, near 1 for *water* (goes with both) and
-# for *fashion* (goes with neither).
+# near the word $w$, with the sum over all contexts $k$. Alone it tells little:
+# frequent words are near everything. The **ratio**
+# $P(c \mid \text{ice}) / P(c \mid \text{steam})$ tells a lot: large for
+# *solid*, small for *gas*, near 1 for *water* (goes with both) and for
+# *fashion* (goes with neither).
 #
 # The world has sentences built for this. What is built in is declared:
 
@@ -124,9 +125,10 @@ show.table(
 )
 
 # %% [markdown]
-# You can't tell: *water* and *fashion* both have a ratio near 1, though their
-# probabilities differ many times over. The ratio keeps what distinguishes the
-# two words and drops the rest.
+# Four ratios are near 1: *water, weather, fashion, music*. And you can't tell
+# from them who goes with both words and who with neither: *water* is four
+# times as probable as *fashion*. The ratio keeps what distinguishes the two
+# words and drops the rest.
 
 # %% exercise 03.2
 
@@ -172,7 +174,10 @@ show.figure(fig, alt=f"Three curves rise from 0 to 1 {bend}.")
 
 # %% [markdown]
 # With α = 0.75, the paper's choice, a pair met once still has almost a fifth
-# of the full weight. Now the loss in dense numpy, every zero masked out:
+# of the full weight. Now the loss in dense numpy, every zero masked out. The
+# package keeps $w$ and $a$ side by side in the table `left` (columns
+# $w, a, 1$), $c$ and $b$ in `right` (columns $c, 1, b$), so that one product
+# gives $w \cdot c + a + b$:
 
 # %%
 
@@ -197,7 +202,8 @@ print(f"before training: {ours:.4f} here, {theirs:.4f} in the package")
 # %% [markdown]
 # The package never builds the full matrix. A step takes a batch of pairs and
 # is three sparse matrix products; **AdaGrad** gives each number a step size of
-# its own, $\eta / \sqrt{1 + \sum g^2}$, smaller where gradients $g$ were large:
+# its own, $\eta / \sqrt{1 + \sum g^2}$ with the learning rate $\eta$: smaller
+# where its gradients $g$ were large so far.
 
 # %%
 show.source(glove.GloVe._step)
@@ -212,6 +218,9 @@ show.figure(fig, alt="The loss falls from above 1 to about 0.001.")
 print(f"first epoch {losses[0]:.2f}, last {losses[-1]:.4f}")
 
 # %% [markdown]
+# The loss falls by a factor of more than a thousand: with 50 numbers for each
+# of 480 words the table is learnt nearly by heart.
+#
 # > **Predict** The model was told counts, never ratios. How well will
 # > $(w_{ice} - w_{steam}) \cdot c$ match the logarithms of the true ratios?
 
@@ -233,18 +242,17 @@ show.figure(fig, alt="For ten probes, two marks that nearly coincide.")
 print(f"correlation {r:.3f}")
 
 # %% [markdown]
-# The ratios are in the vectors. The marks may be shifted together a little:
-# how frequent *ice* and *steam* are went into their biases. (With 50 numbers
-# for each of few words the fit is nearly perfect; in a real vocabulary it is a
-# compromise.)
+# The ratios are in the vectors. The orange marks are all shifted a little to
+# the right: how frequent *ice* and *steam* are went into their biases. (In a
+# real vocabulary the fit is not nearly perfect, but a compromise.)
 
 # %% [markdown]
 # ## Analogies, and the rule behind them
 #
 # S3 (*the fourth source text*) tells the famous story: *king* and *queen* lie
 # close together, and king − man + woman is nearly *queen*. In a text of
-# 400,000 words such questions fail for lack of evidence. The world has
-# evidence for all of its analogies, in seven sections:
+# 400,000 words such questions fail for lack of evidence, as lesson 02 saw. The
+# world has evidence for all of its analogies, in seven sections:
 
 # %%
 from course_utils.vectors.evaluate import analogies
@@ -290,7 +298,7 @@ print(f"solved when zeros are seen: {seen.accuracy:.0%}")
 
 # %% [markdown]
 # Now the rule. An analogy test takes the word nearest to $b - a + c$, **but
-# never $a$, $b$ or $c$ themselves**. In the books it stands in a footnote.
+# never $a$, $b$ or $c$ themselves**. It is easy to overlook, and it matters.
 #
 # > **Predict** What is nearest to king − man + woman if all words may be?
 
@@ -332,15 +340,20 @@ _ = claim("E47", verdict="holds partly", measured=told)
 # %% [markdown]
 # ## Three kinds of vectors on real text
 #
-# The paper reports that GloVe beats Word2Vec. Before we compare, a rival that
-# trains nothing. **Pointwise mutual information** compares how often two words
-# meet with how often they would by chance:
+# The paper reports that GloVe beats Word2Vec. Before we compare, the rival
+# that trains nothing, from lesson 02. **Positive pointwise mutual
+# information** compares how often two words meet with how often they would by
+# chance:
 #
 # $$\mathrm{PPMI}_{ij} = \max\left(0, \log \frac{P(i, j)}{P(i)\,P(j)}\right)$$
 #
-# Here zeros count: a pair that never met gets 0, "no more than by chance". The
-# $d$ largest singular values of that matrix (lesson 02 has skip-gram do
-# something very like it) give each word $d$ numbers.
+# Here zeros count: a pair that never met gets 0, "no more than by chance".
+# Then the table is made narrow. A *singular value decomposition* (SVD) finds
+# the $d$ directions that hold most of it, and gives each word $d$ numbers
+# along them. (Skip-gram comes close to doing the same: Levy and Goldberg in
+# lesson 02's further reading.) The package raises the contexts' counts to the
+# power 0.75 before it makes probabilities $P(j)$ of them, as word2vec does for
+# its noise.
 
 # %% exercise 03.6
 
@@ -353,9 +366,11 @@ assert np.allclose(glove.ppmi(world).toarray(), np.maximum(0, by_hand))
 print("PPMI equals its formula (contexts smoothed by the power 0.75)")
 
 # %% [markdown]
-# All three see the same Wikipedia text, each with its usual window. People's
-# judgements come from two collections of word pairs (more on them below); the
-# score is **Spearman's** correlation of cosines with judgements.
+# All three see the same Wikipedia text, each with its usual window: 10 words
+# for the counts, 5 for skip-gram. GloVe passes over its counts ten times,
+# skip-gram over the text five times. People's judgements come from two
+# collections of word pairs (more on them below); the score is **Spearman's**
+# correlation of cosines with judgements.
 
 # %% exercise 03.7
 
@@ -397,9 +412,12 @@ show.table(
 )
 
 # %% [markdown]
-# The winner trains nothing. With less than half a million words, to know that
-# two words did *not* meet is worth a lot, and only PPMI-SVD makes full use of
-# it. The paper had six billion words and more. What the texts call a
+# The winner trains nothing. Twice the training, as in lesson 02, brought
+# skip-gram to 0.35 on WordSim-353, and that is still far behind. With less
+# than half a million words, to know that two words did *not* meet is worth a
+# lot, and only PPMI-SVD makes full use of it. (Lesson 02's plain PPMI had
+# 0.33: the SVD, the wider window and the power 0.75 together make the
+# difference.) The paper had six billion words and more. What the texts call a
 # difference of methods is mostly one of data and settings (Levy, Goldberg and
 # Dagan 2015 found the same): *GloVe beats Word2Vec* does not show here, and
 # nobody should choose on such a sentence.
@@ -444,6 +462,10 @@ print("near bird:", [w for w, _ in svd.most_similar("bird", topn=6)])
 assert first > second
 told = f"rho {first:.2f} with relatedness, {second:.2f} with similarity"
 _ = claim("E67", verdict="holds partly", measured=told)
+
+# %% [markdown]
+# *bird* and *fly* are no neighbours, with a cosine of 0.17. Near *bird* stand
+# other things to do with nature.
 
 # %% [markdown]
 # ## Homographs
@@ -523,8 +545,8 @@ print(f"context wins for {better} of {len(majority)} homographs")
 
 # %% [markdown]
 # A crude average of neighbours already knows more than any static vector can.
-# That is the idea behind everything from lesson 05 on: the vector of a word
-# should depend on the words around it.
+# That is the idea behind the rest of the course: the vector of a word should
+# depend on the words around it.
 #
 # S1's own example is *bank*: a place for money, or for data. The usual example
 # is the bank of a river. What does the sample hold?
@@ -553,8 +575,9 @@ _ = claim("E54", verdict="wrong", measured=told)
 #
 # S1 says that vectors trained for one task can serve another. First,
 # **translation**: if languages arrange their words alike, a matrix $M$ should
-# turn English vectors into Italian ones, $M = \arg\min \|E M - T\|^2$. gensim
-# brings twenty words of each with 300 numbers. Learn from 15, test on 5.
+# turn English vectors, the rows of $E$, into Italian ones, the rows of $T$:
+# $M = \arg\min \|E M - T\|^2$. gensim brings twenty words of each with 300
+# numbers. Learn from 15, test on 5, and do so with 200 random splits.
 
 # %%
 from gensim.models import KeyedVectors
@@ -586,14 +609,15 @@ print(f"right among all 20 words: {np.mean(among_all):.0%} (chance 5 %)")
 print(f"right among the 5 unseen: {np.mean(among_five):.0%} (chance 20 %)")
 
 # %% [markdown]
-# With 15 examples for a 300 × 300 matrix, $M$ simply reproduces its examples,
-# and one of them is nearly always the nearest. Among the unseen words alone it
-# is right more than twice as often as chance: there is something, and 20
-# words are too few to say how much. (One of the 20 pairs is *fish – cavallo*,
-# which is a horse. Look at your data.)
+# With 15 examples for a 300 × 300 matrix, $M$ reproduces its examples, and one
+# of them is nearly always the nearest. Among the unseen words alone it is
+# right nearly three times as often as chance: there is something, and 20 words
+# are too few to say how much. (One of the 20 pairs is *fish – cavallo*, which
+# is a horse. Look at your data.)
 #
 # Second, **sentiment**. 200 sentences from film reviews, half good, half bad:
-# does a mean of Wikipedia vectors beat a plain bag of words?
+# does a mean of Wikipedia vectors beat a plain bag of words? Each of the two
+# feeds a logistic regression, which learns one weight for each number.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -630,9 +654,9 @@ for n in (40, 160):
 
 # %% [markdown]
 # Barely better than a coin, both of them, and the difference is smaller than
-# the spread. The encyclopaedia knows *central bank*, not *dull* and *dazzling*.
-# Transfer needs source and target that have something in common; lessons 10
-# and 21 return to it with models where it works.
+# the spread. The encyclopaedia knows *central bank*, not *dull* and
+# *dazzling*. Transfer needs source and target that have something in common;
+# lesson 10 returns to it with a model where it works.
 
 # %% [markdown]
 # ## A map
@@ -657,7 +681,15 @@ word_map(
 )
 
 # %% [markdown]
+# Look at the static picture of our run. The left edge is geography (*alaska,
+# asia, island*), the right one chemistry (*acid, metal*), and small words of
+# grammar (*could, rather, without*) fill the space between. On your machine
+# the map may be turned or torn elsewhere.
+
+# %% [markdown]
 # ## Claims
+#
+# What S1 and S3 say about word vectors, and what was measured above:
 
 # %%
 show.claims()
