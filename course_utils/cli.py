@@ -30,20 +30,22 @@ Here = Annotated[Path | None, typer.Option("--build-dir", help="Where results go
 def run(
     lessons: Lessons = None,
     fresh: Annotated[bool, typer.Option(help="Run also what did not change.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Lessons at a time (default: one a core).")] = None,
+    hold: Annotated[bool, typer.Option(help="Fail also when a lesson leaves its budget of time or memory.")] = False,
     build_dir: Here = None,
 ) -> None:
-    """Run the lessons in order; executed copies and HTML pages go to build/."""
+    """Run the lessons; executed copies and HTML pages go to build/."""
     from course_utils.toolchain import runner
 
     course = Course.find()
     build = build_dir or course.root / "build"
     try:
-        outcomes = runner.run(course, lessons or [], fresh=fresh, build=build, console=console)
+        outcomes = runner.run(course, lessons or [], fresh=fresh, build=build, console=console, jobs=jobs)
     except KeyboardInterrupt:
         console.print("Stopped. What was finished is kept: the same command goes on from there.")
         raise typer.Exit(130) from None
     console.print(f"Executed copies and pages: {build}", highlight=False, soft_wrap=True)
-    if any(outcome.error for outcome in outcomes):
+    if any(outcome.error for outcome in outcomes) or (hold and runner.over_budget(course, outcomes)):
         raise typer.Exit(1)
 
 

@@ -1,11 +1,13 @@
 """From source to notebook: reading, generating, executing, running, releasing."""
 
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -222,14 +224,90 @@ def test_run_skips_what_did_not_change(tmp_path):
     assert run("00")[0].cached
 
 
-def test_the_table_adds_up():
-    outcomes = [runner.Outcome("00_a", 1.5, 3, 2, 1), runner.Outcome("01_b", 2.0, 4, 0, 2, error="cell 2")]
+def test_two_at_a_time_give_what_one_after_the_other_gives(tmp_path):
+    body = "# %%\nimport torch\ntorch.manual_seed(0)\nprint(torch.rand(3), torch.get_num_threads())"
+    course = tiny_course(tmp_path, _00_a=body, _01_b=body.replace("(0)", "(1)"), _02_c=body.replace("(0)", "(2)"))
+    for jobs in (1, 2):
+        outcomes = runner.run(course, [], fresh=True, build=tmp_path / f"by{jobs}", console=quiet(), jobs=jobs)
+        assert [outcome.slug for outcome in outcomes] == ["00_a", "01_b", "02_c"]
+    for name in ("00_a", "01_b", "02_c"):
+        one, two = (nbformat.read(tmp_path / f"by{jobs}" / f"{name}.ipynb", as_version=4) for jobs in (1, 2))
+        assert one.cells == two.cells
+        assert "1\n" in one.cells[2].outputs[0].text  # one thread each
+
+
+def test_the_longest_lessons_start_first(tmp_path):
+    body = "# %%\nprint('{}')"
+    course = tiny_course(tmp_path, _00_a=body.format("a"), _01_b=body.format("b"), _02_c=body.format("c"))
+    write_measured(course, {"00_a": 1, "01_b": 5, "02_c": 3})
+    team = runner.Team(course, "", True, tmp_path / "build", runner.View(quiet(), None))
+    assert [lesson.slug for lesson in team.order(course.lessons(), jobs=2)] == ["01_b", "02_c", "00_a"]
+    assert team.order(course.lessons(), jobs=1) == course.lessons()
+
+
+def test_memory_is_measured_with_that_of_child_processes(tmp_path):
+    hold = "import time; block = bytearray(300_000_000); time.sleep(1.5)"
+    notebook = notebook_of(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {hold!r}])")
+    small = execute(notebook_of("import time; time.sleep(0.5)"), tmp_path)
+    assert execute(notebook, tmp_path).megabytes > small.megabytes + 250
+
+
+def test_two_runs_at_once_in_one_folder_do_not_mix(tmp_path):
+    course = tiny_course(tmp_path, _00_a="# %%\nprint(1)")
+    build = tmp_path / "build"
+    with runner._alone_in(build), pytest.raises(CourseError, match="Another run is writing"):
+        runner.run(course, [], fresh=False, build=build, console=quiet())
+    assert not runner.run(course, [], fresh=False, build=build, console=quiet())[0].error
+
+
+def write_measured(course: Course, seconds: dict[str, int]) -> None:
+    text = json.dumps({slug: {"seconds": one, "megabytes": 300} for slug, one in seconds.items()})
+    (course.sources / "measured.json").write_text(text, encoding="utf-8")
+
+
+def outcome(slug: str, seconds: float, megabytes: int = 300, **more) -> runner.Outcome:
+    return runner.Outcome(slug, seconds, megabytes, cells=3, claims=2, figures=1, **more)
+
+
+def test_the_table_adds_up(tmp_path):
+    course = tiny_course(tmp_path, _00_a="# %%\n1", _01_b="# %%\n1")
     console = quiet()
-    console.print(runner.table(outcomes))
+    outcomes = [outcome("00_a", 1.5), outcome("01_b", 2.0, 400, error="cell 2")]
+    console.print(runner.table(course, outcomes, seconds=2.2))
     text = console.file.getvalue()
     assert "stopped" in text
     together = next(line for line in text.splitlines() if "together" in line)
-    assert [part.strip() for part in together.split("│")[2:6]] == ["3.5", "7", "2", "3"]
+    assert [part.strip() for part in together.split("│")[2:8]] == ["3.5", "400", "6", "4", "2", "2.2 s on the clock"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "over"),
+    [
+        ((10, 20, 29), ()),
+        ((10, 20, 39), ("02_c",)),  # 30 s are allowed, and a quarter more
+        ((20, 40, 58), ()),  # a machine half as fast
+        ((20, 40, 80), ("02_c",)),
+        ((100, 200, 290), ("01_b", "02_c")),  # ten times slower is the course's own fault
+    ],
+)
+def test_a_lesson_that_leaves_its_budget_is_named_whatever_the_machine(tmp_path, seconds, over):
+    body = "# %%\nprint(1)"
+    course = tiny_course(tmp_path, _00_a=body, _01_b=body, _02_c=body)  # each with a budget of 30 s
+    write_measured(course, {"00_a": 10, "01_b": 20, "02_c": 29})
+    outcomes = [outcome(lesson.slug, one) for lesson, one in zip(course.lessons(), seconds, strict=True)]
+    assert tuple(runner.over_budget(course, outcomes)) == over
+
+
+def test_a_lesson_that_needs_too_much_memory_is_named_and_hold_fails(tmp_path):
+    course = tiny_course(tmp_path, _00_a="# %%\nprint(1)")
+    assert "1600 MB" in runner.over_budget(course, [outcome("00_a", 1, 1600)])["00_a"]
+    source = (course.sources / "00_a.py").read_text(encoding="utf-8")
+    (course.sources / "00_a.py").write_text(source.replace("budget: 30", "budget: 0"), encoding="utf-8")
+    command = [sys.executable, "-m", "course_utils", "run", "--fresh"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    held = subprocess.run([*command, "--hold"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
+    assert held.returncode == 1
+    assert "at most 0 s here" in held.stdout
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything is writable for root")
@@ -249,7 +327,7 @@ def test_a_build_folder_that_is_a_file_is_named(tmp_path):
 def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(tmp_path):
     slow = "# %%\nimport os, pathlib, time\npathlib.Path('../pid').write_text(str(os.getpid()))\ntime.sleep(60)"
     tiny_course(tmp_path, _00_quick="# %%\nprint(1)", _01_slow=slow)
-    command = [sys.executable, "-m", "course_utils", "run"]
+    command = [sys.executable, "-m", "course_utils", "run", "--jobs", "1"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     wait_until((tmp_path / "pid").is_file)
     kernel = int(wait_until(lambda: (tmp_path / "pid").read_text()))
@@ -263,6 +341,25 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(tmp_path):
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert again.returncode == 0
     assert "00_quick: unchanged" in again.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_stops_every_kernel(tmp_path):
+    slow = "# %%\nimport os, pathlib, time\npathlib.Path('../pid{}').write_text(str(os.getpid()))\ntime.sleep(60)"
+    tiny_course(tmp_path, _00_a=slow.format(0), _01_b=slow.format(1))
+    command = [sys.executable, "-m", "course_utils", "run", "--jobs", "2"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    kernels = [int(wait_until(lambda i=i: read(tmp_path / f"pid{i}"))) for i in range(2)]
+    running.send_signal(signal.SIGINT)
+    output, _ = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Traceback" not in output
+    for kernel in kernels:
+        wait_until(lambda kernel=kernel: not alive(kernel))
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def wait_until(condition, seconds=30):

@@ -1,13 +1,14 @@
 """What a lesson's author and a teacher do with notebooks: build, see what is stale, release without solutions."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 from rich.console import Console
 
 from course_utils.toolchain import notebook as notebooks
-from course_utils.toolchain.execute import LessonStopped, execute
+from course_utils.toolchain.execute import Effort, LessonStopped, execute
 from course_utils.toolchain.lint import start_page_is_current
 from course_utils.toolchain.notebook import generate, is_current, measured, start_page, write
 from course_utils.toolchain.source import Course, CourseError, Lesson
@@ -16,31 +17,33 @@ from course_utils.toolchain.source import Course, CourseError, Lesson
 def build(course: Course, wanted: list[str], *, measure: bool, console: Console) -> None:
     """Build and execute the wanted lessons (default: all) and the start page.
 
-    The measured seconds stand in a lesson's head, so they are written down only when asked for.
+    What was measured stands in a lesson's head, so it is written down only when asked for.
     """
     for lesson in course.lessons(wanted):
         console.print(f"{lesson.slug} ...", highlight=False, end=" ")
-        seconds = _build_one(course, lesson)
-        console.print(f"{seconds:.1f} s", highlight=False)
+        effort = _build_one(course, lesson)
+        console.print(f"{effort.seconds:.1f} s, {effort.megabytes} MB", highlight=False)
         if measure:
-            _write_down(course, lesson, seconds)
+            _write_down(course, lesson, effort)
             _replace_head(course, lesson)
     write(start_page(course), course.notebooks / "index.ipynb")
 
 
-def _build_one(course: Course, lesson: Lesson) -> float:
+def _build_one(course: Course, lesson: Lesson) -> Effort:
     notebook = generate(course, lesson)
     try:
-        seconds = execute(notebook, course.notebooks)
+        effort = execute(notebook, course.notebooks)
     except LessonStopped as stopped:
         raise CourseError(f"{lesson.slug} stopped at cell {stopped.cell + 1}: {stopped}") from None
     write(notebook, course.notebooks / f"{lesson.slug}.ipynb")
-    return seconds
+    return effort
 
 
-def _write_down(course: Course, lesson: Lesson, seconds: float) -> None:
-    known = {**measured(course), lesson.slug: max(1, round(seconds))}
-    text = json.dumps(dict(sorted(known.items())), indent=2) + "\n"
+def _write_down(course: Course, lesson: Lesson, effort: Effort) -> None:
+    whole = Effort(max(1, round(effort.seconds)), effort.megabytes)
+    known = dict(sorted({**measured(course), lesson.slug: whole}.items()))
+    rows = [f"  {json.dumps(slug)}: {json.dumps(asdict(one))}" for slug, one in known.items()]
+    text = "{\n" + ",\n".join(rows) + "\n}\n"
     (course.sources / "measured.json").write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -1,16 +1,30 @@
 """Run a notebook's cells in a fresh kernel, one after the other, and say clearly what stopped it."""
 
+import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 CELL_SECONDS = 600
+SAMPLE_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What an execution took: seconds of wall time, kernel start included, and megabytes of memory at its peak."""
+
+    seconds: float
+    megabytes: int
 
 
 class LessonStopped(Exception):
@@ -26,12 +40,14 @@ def execute(
     folder: Path,
     *,
     log: Path | None = None,
+    on_kernel: Callable[[psutil.Process], None] = lambda kernel: None,
     on_cell: Callable[[int], None] = lambda index: None,
     cell_seconds: int = CELL_SECONDS,
-) -> float:
-    """Execute the notebook in place with `folder` as its working directory; return the seconds it took.
+) -> Effort:
+    """Execute the notebook in place with `folder` as its working directory; return what it took.
 
-    `on_cell(i)` is called before the i-th cell. What the kernel itself writes goes to the file `log`.
+    `on_kernel(process)` is called when the kernel has started, `on_cell(i)` before the i-th cell. What the kernel
+    itself writes goes to the file `log`.
     Raises LessonStopped; the outputs up to then are kept in the notebook.
     """
     client = NotebookClient(
@@ -41,18 +57,28 @@ def execute(
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
+
+    async def all_cells() -> list[int]:
+        async with client.async_setup_kernel(stderr=errors):
+            manager: Any = client.km
+            kernel = psutil.Process(manager.provisioner.pid)
+            on_kernel(kernel)
+            with _peak_memory(kernel) as samples:
+                for index, cell in enumerate(notebook.cells):
+                    on_cell(index)
+                    await _execute_cell(client, cell, index, cell_seconds)
+        return samples
+
     started = time.perf_counter()
-    with _stream(log) as errors, client.setup_kernel(stderr=errors):
-        for index, cell in enumerate(notebook.cells):
-            on_cell(index)
-            _execute_cell(client, cell, index, cell_seconds)
+    with _stream(log) as errors:
+        samples = asyncio.run(all_cells())
     _normalise(notebook)
-    return time.perf_counter() - started
+    return Effort(time.perf_counter() - started, round(max(samples) / 1e6))
 
 
-def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, index: int, cell_seconds: int) -> None:
+async def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, index: int, cell_seconds: int) -> None:
     try:
-        client.execute_cell(cell, index)
+        await client.async_execute_cell(cell, index)
     except CellExecutionError as error:
         raise LessonStopped(index, f"{error.ename}: {error.evalue}\n\n{_excerpt(cell.source)}") from None
     except CellTimeoutError:
@@ -60,6 +86,26 @@ def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, index: in
     except DeadKernelError:
         message = "the kernel died (out of memory, or killed from outside)"
         raise LessonStopped(index, f"{message}\n\n{_excerpt(cell.source)}") from None
+
+
+@contextmanager
+def _peak_memory(kernel: psutil.Process) -> Iterator[list[int]]:
+    """The bytes of memory that the kernel and its children hold, sampled five times a second."""
+    samples, done = [0], threading.Event()
+
+    def sample() -> None:
+        while not done.wait(SAMPLE_SECONDS):
+            with suppress(psutil.Error):
+                family = [kernel, *kernel.children(recursive=True)]
+                samples.append(sum(process.memory_info().rss for process in family))
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        sampler.join()
 
 
 def _excerpt(source: str, lines: int = 8) -> str:

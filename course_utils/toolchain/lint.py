@@ -14,11 +14,10 @@ import nbformat
 from course_utils import exercises
 from course_utils.systems import systems
 from course_utils.toolchain.notebook import claims_of, headings, is_current, measured
-from course_utils.toolchain.source import Course, Lesson
+from course_utils.toolchain.source import MOST_MEGABYTES, MOST_SECONDS, Course, Lesson
 
 CELL_LINES = 20
 LINE_LENGTH = 79
-BUDGET = 120
 OUTPUT_LINES = 40
 GENERATED = {"setup", "exercise", "check", "solution"}
 NETWORK = re.compile(r"\b(requests|urllib|httpx|socket)\b|https?://|\bdownload\(|nltk\.download|from_pretrained\(")
@@ -209,14 +208,17 @@ def outputs(subject: Subject) -> Findings:
 
 
 def budget(subject: Subject) -> Findings:
-    """Measured, and within the budget."""
-    lesson, seconds = subject.lesson, measured(subject.course).get(subject.lesson.slug)
-    if lesson.budget > BUDGET:
-        yield "header", f"a budget of {lesson.budget} s; at most {BUDGET}"
-    if seconds is None:
+    """Measured, and within the budget of seconds and of memory."""
+    lesson, effort = subject.lesson, measured(subject.course).get(subject.lesson.slug)
+    if lesson.budget > MOST_SECONDS:
+        yield "header", f"a budget of {lesson.budget} s; at most {MOST_SECONDS}"
+    if effort is None:
         yield "budget", "its running time was never measured: run `course build --measure`"
-    elif seconds > lesson.budget:
-        yield "budget", f"took {seconds} s when measured, over its budget of {lesson.budget} s"
+        return
+    if effort.seconds > lesson.budget:
+        yield "budget", f"took {effort.seconds} s when measured, over its budget of {lesson.budget} s"
+    if effort.megabytes > MOST_MEGABYTES:
+        yield "budget", f"took {effort.megabytes} MB when measured, over the budget of {MOST_MEGABYTES} MB"
 
 
 def current(subject: Subject) -> Findings:

@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils import exercises
 from course_utils.systems import claims, glossary, systems
+from course_utils.toolchain.execute import Effort
 from course_utils.toolchain.source import Course, Lesson
 
 SETUP = """\
@@ -51,10 +52,10 @@ def generate(course: Course, lesson: Lesson) -> nbformat.NotebookNode:
 def start_page(course: Course) -> nbformat.NotebookNode:
     """`notebooks/index.ipynb`: the page that `course lab` opens, with every lesson and what it is about."""
     rows = ["| lesson | what it covers | read | run |", "|---|---|---|---|"]
-    seconds = measured(course)
+    efforts = measured(course)
     for lesson in course.lessons():
         names = ", ".join(systems()[id].name for id in lesson.systems) or "how to use the course"
-        run = f"{seconds[lesson.slug]} s" if lesson.slug in seconds else "?"
+        run = f"{efforts[lesson.slug].seconds} s" if lesson.slug in efforts else "?"
         rows.append(f"| [{lesson.name}]({lesson.slug}.ipynb) | {names} | {lesson.minutes} min | {run} |")
     text = "\n".join(
         [
@@ -94,7 +95,7 @@ def head(course: Course, lesson: Lesson, neighbours: list[Lesson]) -> str:
     lines += [_facts(course, lesson), ""]
     if lesson.systems:
         lines += ["**Systems**", "", *(_system_line(id) for id in lesson.systems), ""]
-    lines += ["**Contents**", "", *(f"- [{title}](#{_anchor(title)})" for title in headings(lesson))]
+    lines += ["**Contents**", "", *(f"- [{title}](#{anchor(title)})" for title in headings(lesson))]
     return "\n".join(lines)
 
 
@@ -134,8 +135,10 @@ def colab_url(course: Course, lesson: Lesson) -> str:
 
 
 def _facts(course: Course, lesson: Lesson) -> str:
-    seconds = measured(course).get(lesson.slug)
-    run = f"about {seconds} s on two CPU cores (budget {lesson.budget} s)" if seconds else "not measured yet"
+    effort = measured(course).get(lesson.slug)
+    run = "not measured yet"
+    if effort:
+        run = f"about {effort.seconds} s on one CPU core (budget {lesson.budget} s), {effort.megabytes} MB of memory"
     before = ", ".join(f"{number:02d}" for number in lesson.builds_on) or "nothing but Python"
     return f"**Builds on** {before} · **Reading** {lesson.minutes} min · **Running** {run}"
 
@@ -147,7 +150,12 @@ def _system_line(id: str) -> str:
     return f"- {system.name}: [{system.paper.title}]({system.paper.link}), {system.year}"
 
 
-def _anchor(title: str) -> str:
+def anchor(title: str) -> str:
+    """The anchor that JupyterLab gives a heading.
+
+    >>> anchor("Turn, don't `add`")
+    "Turn,-don't-add"
+    """
     return re.sub(r"[`*]", "", title).replace(" ", "-")
 
 
@@ -194,10 +202,12 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     path.write_text(nbformat.writes(notebook, version=4) + "\n", encoding="utf-8", newline="\n")
 
 
-def measured(course: Course) -> dict[str, int]:
-    """Seconds each lesson took when it was last measured (`course build --measure`), from lessons/measured.json."""
+def measured(course: Course) -> dict[str, Effort]:
+    """What each lesson took when it was last measured (`course build --measure`), from lessons/measured.json."""
     path = course.sources / "measured.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    return {slug: Effort(**one) for slug, one in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 def claims_of(lesson: Lesson) -> list[str]:

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+MOST_SECONDS = 120  # no lesson may take longer on one core of a laptop,
+MOST_MEGABYTES = 1500  # or need more memory
 EXERCISE_MARK = re.compile(r"exercise (\d\d\.\d+)$")
 
 
