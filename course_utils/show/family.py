@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -68,8 +68,14 @@ def tree_alt(layout: Plan, chosen: list[System]) -> str:
     return text
 
 
-def tree_html(layout: Plan, chosen: list[System], alt: str) -> str:
-    """The interactive view as one piece of HTML; where scripts don't run, it is a picture with its text."""
+def tree_html(
+    layout: Plan, chosen: list[System], alt: str, links: Mapping[str, tuple[str, str]] | None = None
+) -> str:
+    """The interactive view as one piece of HTML; where scripts don't run, it is a picture with its text.
+
+    `links` makes it a way in: by id the address where a system is treated, and what stands there. Clicking such a
+    system goes there; the others are faint and say that their lesson is not written yet.
+    """
     ids, lit = _lit(chosen)
     svg = base64.b64encode(draw_svg(layout, lit, ids).encode()).decode("ascii")
     data = {
@@ -79,6 +85,8 @@ def tree_html(layout: Plan, chosen: list[System], alt: str) -> str:
         "start": [s.id for s in chosen] or hubs(layout),
         "summary": f"{len(layout.boxes)} systems in {len(layout.lanes)} families. {LEGEND}",
     }
+    if links is not None:
+        data["links"] = links
     script = (files("course_utils.show") / "tree.js").read_text(encoding="utf-8")
     script = script.replace("__DATA__", json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"))
     id = hashlib.sha256((svg + script).encode()).hexdigest()[:12]

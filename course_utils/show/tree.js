@@ -19,6 +19,22 @@
     return node;
   };
 
+  // Where the page has an address for a system, its box becomes a link.
+  const linked = (node) => {
+    if (!DATA.links?.[node.dataset.id]) return node;
+    const link = document.createElementNS(node.namespaceURI, "a");
+    for (const { name, value } of node.attributes) link.setAttribute(name, value);
+    link.setAttribute("href", DATA.links[node.dataset.id][0]);
+    link.append(...node.childNodes);
+    node.replaceWith(link);
+    return link;
+  };
+  const lesson = (s) => {
+    if (!DATA.links) return `lesson ${String(s.lesson).padStart(2, "0")}`;
+    if (!DATA.links[s.id]) return `lesson ${String(s.lesson).padStart(2, "0")} is not written yet`;
+    return make("a", DATA.links[s.id][1], { href: DATA.links[s.id][0] });
+  };
+
   function start(root) {
     const img = root.querySelector("img");
     const bytes = Uint8Array.from(atob(img.src.split(",")[1]), (c) => c.charCodeAt(0));
@@ -27,11 +43,12 @@
     svg.querySelector("style").remove();
     svg.removeAttribute("height");
     svg.setAttribute("role", "group");
-    svg.setAttribute("aria-label", "Family tree of the systems. Arrow keys move, Enter keeps, Escape lets go.");
-    const nodes = new Map([...svg.querySelectorAll(".n")].map((n) => [n.dataset.id, n]));
+    svg.setAttribute("aria-label", `Family tree of the systems. Arrow keys move, Enter ${DATA.links ? "goes to the lesson" : "keeps, Escape lets go"}.`);
+    const nodes = new Map([...svg.querySelectorAll(".n")].map((n) => [n.dataset.id, linked(n)]));
     const lines = [...svg.querySelectorAll(".e")];
     const search = make("input", "", { type: "search", placeholder: "Search", "aria-label": "Search the systems" });
-    const hint = make("span", "Point at a system, or use the arrow keys; click to keep it.");
+    const ways = DATA.links ? "click to go to its lesson" : "click to keep it";
+    const hint = make("span", `Point at a system, or use the arrow keys; ${ways}.`);
     const bar = make("div", "", { class: "bar" });
     bar.append(search, hint);
     const panel = make("div", "", { class: "panel", "aria-live": "polite" });
@@ -71,7 +88,7 @@
       title.append(make("b", s.name));
       if (s.zh) title.append(" ", make("span", s.zh, { lang: "zh" }));
       title.append(` · ${[s.year, s.organisation, DATA.groups[s.group]].filter(Boolean).join(" · ")}`);
-      title.append(` · lesson ${String(s.lesson).padStart(2, "0")}`);
+      title.append(" · ", lesson(s));
       if (s.link) {
         const link = make("a", s.title, { href: s.link, target: "_blank", rel: "noopener" });
         title.append(" · ", link);
@@ -107,20 +124,22 @@
     const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
     for (const [id, node] of nodes) {
       const s = systems.get(id);
-      node.setAttribute("role", "button");
+      const goes = node.hasAttribute("href");
+      if (!goes) node.setAttribute("role", "button");
+      node.classList.toggle("unwritten", !!DATA.links && !goes);
       node.setAttribute("tabindex", id === order[0] ? "0" : "-1");
       node.setAttribute("aria-label", [s.name, s.year, s.organisation, s.mechanism].filter(Boolean).join(". "));
       node.onpointerenter = () => kept || show(id);
       node.onpointerleave = () => kept || rest();
       node.onfocus = () => kept || show(id);
       node.onblur = () => kept || rest();
-      node.onclick = () => keep(kept === id ? null : id);
+      if (!goes) node.onclick = () => keep(kept === id ? null : id);
       node.onkeydown = (event) => {
         if (event.key in steps) {
           const next = order[(order.indexOf(id) + steps[event.key] + order.length) % order.length];
           kept = null;
           focusOn(next);
-        } else if (event.key === "Enter" || event.key === " ") keep(kept === id ? null : id);
+        } else if (!goes && (event.key === "Enter" || event.key === " ")) keep(kept === id ? null : id);
         else if (event.key === "Escape") keep(null);
         else return;
         event.preventDefault();

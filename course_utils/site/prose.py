@@ -1,0 +1,56 @@
+"""What the data files and docstrings say, as Markdown: nothing in them is taken for markup but code in backticks."""
+
+import re
+from collections.abc import Iterator
+from inspect import cleandoc
+
+SPECIAL = re.compile(r"([\\*_<>$\[\]|#~{}&])")
+
+
+def escaped(text: str) -> str:
+    r"""A text as Markdown that shows it as it is; what stands in backticks stays code.
+
+    >>> print(escaped("2 * `x[0]` costs $1"))
+    2 \* `x[0]` costs \$1
+    """
+    parts = re.split(r"(``.+?``|`[^`\n]+`)", text)
+    return "".join(part if k % 2 else SPECIAL.sub(r"\\\1", part) for k, part in enumerate(parts))
+
+
+def chinese(text: str) -> str:
+    """A Chinese text, marked as such for screen readers and fonts."""
+    return f'<span lang="zh-Hans">{escaped(text)}</span>'
+
+
+def docstring(text: str | None) -> str:
+    """A docstring as Markdown: paragraphs as prose, examples as Python, indented lines as they were set.
+
+    >>> print(docstring("Half of x.\\n\\n    h = x / 2\\n\\n>>> half(2)\\n1"))
+    Half of x.
+    <BLANKLINE>
+    ```text
+    h = x / 2
+    ```
+    <BLANKLINE>
+    ```pycon
+    >>> half(2)
+    1
+    ```
+    """
+    blocks: list[tuple[str, str]] = []
+    for kind, block in _blocks(cleandoc(text or "")):
+        if blocks and kind and blocks[-1][0] == kind:
+            blocks[-1] = (kind, f"{blocks[-1][1]}\n\n{block}")
+        else:
+            blocks.append((kind, block))
+    return "\n\n".join(f"```{kind}\n{cleandoc(block)}\n```" if kind else escaped(block) for kind, block in blocks)
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """The blocks between blank lines, divided where the indentation begins or ends: "text", "pycon" or "" for prose."""
+    for block in re.split(r"\n\s*\n", text):
+        if block.lstrip().startswith(">>>"):
+            yield "pycon", block
+            continue
+        for lines in re.findall(r"(?:^ +.*\n?)+|(?:^[^ \n].*\n?)+", block, flags=re.MULTILINE):
+            yield ("text" if lines.startswith(" ") else ""), lines.rstrip()
