@@ -3,8 +3,8 @@
 #   course:
 #     title: Sub-words
 #     why: >-
-#       A model needs a fixed list of units. If the units are words, half of what it meets tomorrow is not in the
-#       list; if they are letters, every text becomes a very long row of units that mean nothing alone. All models
+#       A model needs a fixed list of units. If the units are words, every twelfth word that it meets tomorrow is not in
+#       the list; if they are letters, every text becomes a very long row of units that mean nothing alone. All models
 #       of this course live between the two: frequent words stay whole, rare ones are cut into pieces. This lesson
 #       builds the four ways of cutting that these models use, and proves each equal to the library behind them.
 #     objectives:
@@ -23,7 +23,8 @@
 # ## Words are too many, letters too few
 #
 # Lesson 01 saw that new words never end. Take the words of ninety articles as
-# the vocabulary of a model and read ten articles more: what does it not know?
+# the vocabulary of a model and read fourteen articles more: what does it not
+# know?
 
 # %%
 from course_utils.data import wikipedia
@@ -79,7 +80,8 @@ for symbols, n in words.items():
 # %% [markdown]
 # Both parts together are the whole training. The rule for ties (two pairs
 # equally frequent) must be fixed, or nobody can repeat it: of equal pairs,
-# here, the one that comes first in the alphabet.
+# here, the one that comes first in the alphabet. You need it at once, since
+# *l + o* and *w + e* both occur six times.
 
 
 # %%
@@ -172,6 +174,11 @@ from course_utils.text.bpe import BPE, ByteBPE, learn_merges
 show.source(learn_merges)
 
 # %% [markdown]
+# Read the loop: take the most frequent pair off a heap, the pile that keeps
+# its smallest entry on top (so counts are negative); put it back if its count
+# is out of date; else join it. A word is a string, in which each symbol is one
+# character, `chr(number)`.
+#
 # Does it learn the same? Prove it with our own loop on the most frequent words
 # of one article, with the package's rule for ties: the symbol with the
 # smaller number first.
@@ -265,6 +272,11 @@ show.bars(
 )
 
 # %% [markdown]
+# To a vocabulary of English characters seven of eight Chinese tokens are
+# holes. To bytes nothing is one: the loop above also read back a text of odd
+# signs.
+
+# %% [markdown]
 # ### dog, dog! and dog.
 #
 # Bytes alone bring a new trouble. If the text is not split first, BPE merges
@@ -311,10 +323,10 @@ for kind, mixture in {
     print("    with GPT-2's split", len(mixed(split, mixture)))
 
 # %% [markdown]
-# Without the split the vocabulary spends tokens on the comma after a word,
-# with the first letters of the next. With it there is none of these. That is
-# the whole purpose of the split, and S0's remark about *dog*, *dog!* and
-# *dog.* is right.
+# Without the split the vocabulary spends 111 of its 2,000 tokens on letters
+# mixed with punctuation, mostly the comma after a word, and 141 on pieces of
+# several words. With it there is none of these. That is the purpose of the split, and
+# S0's remark about *dog*, *dog!* and *dog.* is right.
 #
 # Now prove the package's encoder against the two libraries that everybody
 # uses, `tokenizers` and `tiktoken`, with our own vocabulary.
@@ -380,9 +392,10 @@ print([byte_bpe.decode([i]) for i in ids])
 # %% [markdown]
 # GPT-2's own vocabulary is made like ours, only larger: 256 bytes, 50,000
 # merges and one special token are 50,257. S1 runs a sentence through
-# DistilGPT-2 and prints the shape [1, 12, 50257]: one text, twelve tokens,
-# a score for each of 50,257 candidates. The second factor is arithmetic; the
-# first depends on the vocabulary.
+# DistilGPT-2 and prints the shape [1, 12, 50257]: one text, twelve tokens, a
+# score for each of 50,257 candidates. The last number is arithmetic. The
+# twelve depends on GPT-2's merges and is quoted here; our smaller vocabulary
+# needs more.
 
 # %%
 sentence = "Love, her rain-filled eyes towards the blue sky."
@@ -492,9 +505,9 @@ for seed in range(4):
 
 # %% [markdown]
 # The proof is against SentencePiece itself, which reads the file that our
-# class writes. SentencePiece adds up in 32-bit floats, where *V-II-I* and
-# *V-I-II* may differ in the last digit though they are equally probable; a
-# vocabulary that we load from its format does the same.
+# class writes. SentencePiece adds up in 32-bit floats, where two equally
+# probable cuts of *VIII*, V · II · I and V · I · II, may differ in the last
+# digit; a vocabulary that we load from its format does the same.
 
 # %%
 import sentencepiece
@@ -591,6 +604,11 @@ show.table(
 )
 
 # %% [markdown]
+# For English the four are close: a word takes about two tokens. (WordPiece
+# also folds case, which the others don't.) In unknown tokens they differ, and
+# only the byte-level vocabulary has none.
+
+# %% [markdown]
 # ## What a vocabulary costs
 #
 # How many tokens does a word need? It depends on the size of the vocabulary,
@@ -646,21 +664,21 @@ foreign = len(byte_bpe.encode("".join(chinese))) / len("".join(chinese))
 print(f"Chinese with the vocabulary for English: {foreign:.2f} per character")
 
 # %% [markdown]
-# Each doubling buys less: the frequent words are whole by then, and what is
-# left is rare. A vocabulary made for another language costs most. With a
-# vocabulary of its own a Chinese character takes less than one token; with
-# the English one it takes three, one for each byte. (The mean is lower, as
-# these strings also hold Latin letters and signs.) Who pays per token, or has
-# room for a thousand, notices.
+# From 2,000 to 4,000 tokens English texts become 13 % shorter. Each doubling
+# buys less: the frequent words are whole by then, and what is left is rare. A
+# vocabulary made for another language costs most. With 1,000 tokens of its own
+# or more a Chinese character takes less than one token; with the English
+# vocabulary it takes three, one for each byte. (The mean is lower, as these
+# strings also hold Latin letters and signs.) Who pays per token, or has room
+# for a thousand, notices.
 
 # %% [markdown]
 # ## Sub-words are positions
 #
 # S3 says that GPT adds up the vectors of *low*, *er* and *ing* to get the
-# vector of the word. It does not: every sub-word is a position of its own,
-# with a row of its own. Only attention (lesson 06) mixes them later.
-# *fastText* is the model that sums: there a word's vector is the mean of the
-# vectors of its groups of letters, and of its own.
+# vector of the word. It does not: every sub-word is a position of its own, and
+# looks up a row of its own in the table of embeddings (lesson 02). Only
+# attention (lesson 06) mixes them later:
 
 # %%
 import torch
@@ -670,6 +688,10 @@ table = torch.nn.Embedding(len(byte_bpe), 8)
 rows = table(torch.tensor(ids))
 print(byte_bpe.tokens(" unhappiness"), "→", tuple(rows.shape))
 assert rows.shape == (len(ids), 8)
+
+# %% [markdown]
+# *fastText* is the model that sums. There a word's vector is the mean of the
+# vectors of its groups of letters, and of its own:
 
 # %%
 import numpy as np
@@ -706,8 +728,8 @@ show.claims()
 #   is cut by the same merges in the same order.
 # - Over bytes nothing is unknown. GPT-2's split keeps words and punctuation
 #   apart.
-# - WordPiece chooses pairs by likelihood and cuts by the longest match; unigram
-#   takes the most probable cut.
+# - WordPiece chooses pairs by likelihood and cuts by the longest match;
+#   unigram takes the most probable cut.
 # - A larger vocabulary makes texts shorter, ever less so; a foreign one makes
 #   them long.
 # - Each sub-word is a position of its own.

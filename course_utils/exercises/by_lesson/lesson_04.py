@@ -19,7 +19,7 @@ all words together, as often as the words occur. Pairs may overlap: `("a", "a", 
 `count_pairs({("l", "o", "w"): 5, ("l", "o"): 2})` is `{("l", "o"): 7, ("o", "w"): 5}`.
 """,
     hints=(
-        "`zip(word, word[1:])` walks through the neighbours of one word, and never leaves it.",
+        "`zip(word, word[1:])`, or `itertools.pairwise(word)`, walks through the neighbours of one word.",
         "For each pair: `counts[pair] = counts.get(pair, 0) + n`, where `n` is how often the word occurs.",
     ),
     cases=lambda rng: [
@@ -38,9 +38,11 @@ all words together, as often as the words occur. Pairs may overlap: `("a", "a", 
 )
 def count_pairs(words: dict) -> dict:
     """Return how often each pair of neighbours occurs."""
+    from itertools import pairwise
+
     counts = {}
     for word, n in words.items():
-        for pair in zip(word, word[1:]):  # noqa: B905, RUF007
+        for pair in pairwise(word):
             counts[pair] = counts.get(pair, 0) + n
     return counts
 
@@ -329,11 +331,13 @@ Words are tuples of symbols with their counts. Return the best pair; of equal on
 )
 def best_pair(words: dict) -> tuple | None:
     """Return the pair with the largest n(ab) / (n(a) n(b))."""
+    from itertools import pairwise
+
     symbols, pairs = {}, {}
     for word, n in words.items():
         for symbol in word:
             symbols[symbol] = symbols.get(symbol, 0) + n
-        for pair in zip(word, word[1:]):  # noqa: B905, RUF007
+        for pair in pairwise(word):
             pairs[pair] = pairs.get(pair, 0) + n
     if not pairs:
         return None
@@ -499,6 +503,7 @@ to reach it.
         ("aaaa", {"a": -1.0, "aa": -1.7, "aaa": -4.0}),
         ("abab", {"ab": -2.5, "a": -1.0, "b": -1.0, "abab": -6.0}),
         ("xyz", {"xyz": -7.0, "x": -2.0, "y": -2.0, "z": -2.0, "yz": -4.5}),
+        ("lowing", {"low": -9.0, "ing": -6.0, "lo": -9.5, "wing": -8.0}),
     ],
 )
 def best_cut(text: str, log_p: dict[str, float]) -> list[str]:
