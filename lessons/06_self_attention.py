@@ -24,8 +24,8 @@
 #
 # A dictionary answers a question exactly: the key fits, and you get its value,
 # or no key fits, and you get nothing. **Attention** is a soft dictionary. The
-# question, called **query**, fits every **key** more or less, and the answer is
-# a mean of all **values**, in which those with the fitting keys weigh most.
+# question, called **query**, fits every **key** more or less, and the answer
+# is a mean of all **values**, in which those with the fitting keys weigh most.
 #
 # Queries, keys and values are vectors. How well a query $q$ fits a key $k$ is
 # their dot product, as in word2vec (lesson 02). Take the sentence *cat sees
@@ -44,8 +44,8 @@ print("dot products:", scores)
 # %% [markdown]
 # Three steps lead from these scores to the answer.
 #
-# 1. **Scale**: divide by $\sqrt{K}$, where $K$ is the number of numbers in a key,
-#    here 4. (Why, the next section measures.)
+# 1. **Scale**: divide by $\sqrt{K}$, where $K$ is the number of numbers in a
+#    key, here 4. (Why, the section on the root measures.)
 # 2. **Softmax**: $e$ to each score, divided by the sum of these. Now the
 #    numbers are positive and add up to 1: they are the **weights**.
 # 3. **Mix**: multiply each value by its weight and add them up.
@@ -67,9 +67,9 @@ answer = [sum(weights[w] * values[w][i] for w in keys) for i in (0, 1)]
 print(f"sum of powers {total:.3f}; answer {answer[0]:.3f}, {answer[1]:.3f}")
 
 # %% [markdown]
-# One more in the score is $e = 2.718$ times the weight. *sees* takes two thirds
-# of its answer from *cat*. The picture holds the same numbers. A value has two
-# numbers here, so it is a point of the plane:
+# One more in the score is $e = 2.718$ times the weight. *sees* takes two
+# thirds of its answer from *cat*. The picture holds the same numbers. A value
+# has two numbers here, so it is a point of the plane:
 
 # %%
 import matplotlib.pyplot as plt
@@ -188,11 +188,12 @@ show.figure(fig, alt=f"Heat map of three rows of weights. {rows}.")
 # is a sum of $K$ such products. Its variance is $K$, so its typical size is
 # $\sqrt{K}$: with wide vectors the scores become large, and the softmax puts
 # all weight on one key. Then nothing is learnt any more: the gradient of a
-# weight $p$ in its own score is $p\,(1 - p)$, and that is 0 at both ends.
+# weight $p$ in its own score is $p\,(1 - p)$, and that is 0 at both ends, for
+# a weight of 0 and for one of 1.
 #
-# Two numbers show it, for 64 keys. The **entropy** of the weights, $-\sum p \ln
-# p$, is $\ln 64 = 4.16$ when all are equal and 0 when one has everything. And
-# the gradient: the sum of $p\,(1 - p)$ over all keys.
+# Two numbers show it, for 64 keys. The **entropy** of the weights,
+# $-\sum p \ln p$, is $\ln 64 = 4.16$ when all are equal and 0 when one has
+# everything. And the gradient: the sum of $p\,(1 - p)$ over all keys.
 #
 # > **Predict** Which of the two depends on the width once the scores are
 # > divided by its root?
@@ -260,9 +261,10 @@ _ = claim("E06", verdict="holds partly", measured=found)
 #
 # Where do queries, keys and values come from? In **self-attention** all three
 # are made of the same text. Each token is a vector $x$ of $D$ numbers (at the
-# start its embedding, lesson 04). Three matrices that are *learnt* turn it into
-# a query, a key and a value: what I look for, what I offer to be found by, what
-# I hand over.
+# start its row in the table of embeddings, lesson 02; $D$ is the $d$ of lesson
+# 00 and the $d_{model}$ of papers). Three matrices that are *learnt* turn it
+# into a query, a key and a value: what I look for, what I offer to be found
+# by, what I hand over.
 #
 # One softmax makes one choice, and a word may need several: the verb wants its
 # subject and its object. So the $D$ numbers are cut into $H$ **heads** of $K =
@@ -287,9 +289,11 @@ def multi_head(x, attn, mask=None):
 
 
 # %% [markdown]
-# $B$ is the number of texts in a batch, $L$ the number of tokens. (The mask is
-# for later.) Prove it twice, with random numbers everywhere: against the
-# package, and against PyTorch, which keeps the three matrices in one piece:
+# $B$ is the number of texts in a batch, $L$ the number of tokens; `d_head` is
+# $K$. The four `..._proj` are the learnt matrices, each with a bias: linear
+# layers. (The mask is for later.) Prove it twice, with random numbers
+# everywhere: against the package, and against PyTorch, which keeps the three
+# matrices in one piece:
 
 # %%
 from course_utils.blocks.attention import MultiHeadAttention
@@ -314,8 +318,9 @@ assert_close(ours, theirs(x, x, x)[0])
 print("three heads of", attn.d_head, "numbers; all three agree")
 
 # %% [markdown]
-# From here on we use the package's. Look at its heart; it is our formula twice,
-# once fused and fast, once in plain steps for when we want to see the weights:
+# From here on we use the package's. Look at its heart; it is our formula
+# twice, once fused and fast, once in plain steps for when we want to see the
+# weights:
 
 # %%
 show.source(MultiHeadAttention.attend)
@@ -375,6 +380,10 @@ for name, mask in (("causal mask", causal(7)), ("no mask", None)):
     print(f"{name:12}", " ".join(f"{m:.2f}" for m in moved))
     if mask is not None:
         assert torch.equal(before[:, :-1], after[:, :-1])  # exactly 0
+
+# %% [markdown]
+# With the causal mask only the last output has moved. Without it all seven
+# have: each of them looks at the token that was changed.
 
 # %% exercise 06.5
 
@@ -439,8 +448,8 @@ _ = claim("E08", verdict="wrong", measured=found)
 #
 # Nothing in the formula says where a token stands. Shuffle the tokens, and the
 # outputs are shuffled in the same way, and nothing else changes. One says that
-# attention is **permutation equivariant**. So for it *the cat chases the dog* and
-# *the dog chases the cat* are the same bag of words.
+# attention is **permutation equivariant**. So for it *the cat chases the dog*
+# and *the dog chases the cat* are the same bag of words.
 
 # %%
 order = torch.randperm(7, generator=torch.Generator().manual_seed(3))
@@ -461,10 +470,10 @@ _ = claim("E10", verdict="holds partly", measured=found)
 # *writes* is another matter: it needs its own last word before the next.)
 #
 # There are three ways for order to come in: a vector for each position, learnt
-# or fixed, which is added to the embedding; a change of the scores (lesson 08);
-# and, as we shall see, the causal mask. The fixed vectors of the 2017 paper are
-# sines and cosines of different wavelengths: number $2i$ of position $p$ is
-# $\sin(p / 10000^{2i/D})$, number $2i + 1$ the cosine of the same.
+# or fixed, which is added to the embedding; a change of the scores (lesson
+# 08); and, as we shall see, the causal mask. The fixed vectors of the 2017
+# paper are sines and cosines of different wavelengths: number $2i$ of position
+# $p$ is $\sin(p / 10000^{2i/D})$, number $2i + 1$ the cosine of the same.
 
 # %%
 from course_utils.blocks.positions import sinusoidal
@@ -479,9 +488,9 @@ stripes = "fast waves in the first numbers, slow ones in the last"
 show.figure(fig, alt=f"64 positions as columns of colour: {stripes}.")
 
 # %% [markdown]
-# Each column is the vector of one position: no two are alike. The first numbers
-# tell neighbours apart, as the seconds of a clock do, the last ones far from
-# near, as the hours do.
+# Each column is the vector of one position: no two are alike. The first
+# numbers tell neighbours apart, as the seconds of a clock do, the last ones
+# far from near, as the hours do.
 
 # %% [markdown]
 # ### Who chases whom?
@@ -597,8 +606,10 @@ def positions(kind, d=32):
 
 
 # %% [markdown]
-# Training is the package's `fit`: steps of gradient descent on batches, with the
-# cross-entropy between the model's scores and the right answers as the loss.
+# Training is the package's `fit`: steps of gradient descent on batches. It
+# uses AdamW, which gives each number a step size of its own, as lesson 03's
+# AdaGrad does. The loss is the **cross-entropy**: minus the logarithm of the
+# probability that a softmax of the model's scores gives to the right answer.
 
 
 # %%
@@ -645,15 +656,15 @@ assert min(right[f"encoder, {k}"] for k in ("sines", "learnt positions")) > 0.9
 # *without* positions: its mask shows each token another part of the sentence,
 # so the tokens differ by where they stand, and a second block can use that
 # (Haviv et al. 2022). One block cannot: the full stop sees a bag of plain
-# words.
+# words. (One seed each; what is at 50 % is so for any.)
 
 # %% [markdown]
 # ## Why several heads
 #
 # Now ask two questions at once: who does it, *and to whom*? The full stop must
-# fetch two different words. One softmax can put half of its weight on each, but
-# then the answer is a mean, in which it is hard to tell who is who. Give the
-# same attention layer, nothing else around it, one head, two or four. The
+# fetch two different words. One softmax can put half of its weight on each,
+# but then the answer is a mean, in which it is hard to tell who is who. Give
+# the same attention layer, nothing else around it, one head, two or four. The
 # number of parameters is the same: 64 numbers are one head, or two of 32.
 
 
@@ -702,15 +713,16 @@ for heads, share in shares.items():
 assert shares[1].max() < shares[2].min()
 
 # %% [markdown]
-# One head gets less than half of the sentences right, two heads nearly all.
-# What do the heads of a trained model look at? Choose a head, and point
-# at a token. The full stop, the last token, is the one that has learnt to look:
+# One head gets little more than a quarter of the sentences right, two heads
+# all of them, four nearly all. What do the heads of a trained model look at?
+# Choose a head, and point at a token. The full stop, the last token, is the
+# one that has learnt to look:
 
 # %%
 from course_utils.blocks.attention import record
 
 
-def look(model, tokens):
+def watch(model, tokens):
     """The weights of a reader's attention for one sentence (H, L, L)."""
     ids = torch.tensor([[number[token] for token in tokens]])
     padded = nn.functional.pad(ids, (0, 6 - len(tokens)))
@@ -726,7 +738,7 @@ def look(model, tokens):
 # %%
 english = sentence("cat", "chases", "dog")
 show.attention(
-    look(readers[2], english),
+    watch(readers[2], english),
     english,
     alt="Weights of two heads for 'the cat chases the dog .'. At the full "
     "stop one head looks at cat and the other at dog.",
@@ -734,21 +746,21 @@ show.attention(
 )
 
 # %% [markdown]
-# The two heads have divided the work between them: one fetches who does it, the
-# other to whom. Nobody told them to. And in Chinese, where the words stand at
-# other places?
+# The two heads have divided the work between them: one fetches who does it,
+# the other to whom. Nobody told them to. And in Chinese, where the words stand
+# at other places?
 
 # %%
 chinese = sentence("cat", "chases", "dog", chinese=True)
 show.attention(
-    look(readers[2], chinese),
+    watch(readers[2], chinese),
     chinese,
     alt="Weights of the same two heads for the Chinese sentence. At the full "
     "stop one head looks at the first word, cat, the other at the third.",
     title="The same two heads read Chinese",
 )
 for tokens in (english, chinese):
-    seen = look(readers[2], tokens)[:, -1].argmax(-1)
+    seen = watch(readers[2], tokens)[:, -1].argmax(-1)
     print("the full stop's heads look at", [tokens[i] for i in seen])
 
 # %% [markdown]
@@ -760,14 +772,15 @@ for tokens in (english, chinese):
 # ## Far away: recall against GRU and CNN
 #
 # Before 2017 texts were read by **recurrent networks**, which carry a state
-# from token to token (such as the GRU), or by **convolutions** (CNN), small
-# filters that see a few neighbours. Attention reaches every token in one step.
-# Compare the three at *recall*.
+# from token to token (such as the GRU, *gated recurrent unit*), or by
+# **convolutions** (CNN, *convolutional neural network*), small filters that
+# see a few neighbours. Attention reaches every token in one step. Compare the
+# three at *recall*.
 #
-# A list has 128 places. Eight of them, at random, hold a key and its value; the
-# rest is blank. Then one of the keys is asked for, and its value is the answer.
-# The distance from the question to the place is between 1 and 128, short ones
-# as often as long ones.
+# A list has 128 places. Eight of them, at random, hold a key and its value;
+# the rest is blank. Then one of the keys is asked for, and its value is the
+# answer. The distance from the question to the place is between 1 and 128,
+# short ones as often as long ones.
 #
 # We make it as easy as we can, for all three alike: key and value stand at the
 # *same* place, as the sum of two embeddings. (Were they neighbours, attention
@@ -836,8 +849,8 @@ class Convolve(nn.Sequential):
 
 
 # %% [markdown]
-# Each gets five seconds of one processor, however many steps that makes. So the
-# numbers of this section differ a little from run to run.
+# Each gets five seconds of one processor, however many steps that makes. So
+# the numbers of this section differ a little from run to run.
 
 # %% tags=["nbval-ignore-output"]
 import functools
@@ -909,8 +922,8 @@ show.figure(fig, alt=f"Right answers against distance: {lines} {ends}.")
 # does *not* say: recurrent networks are not incapable of it. In these seconds,
 # at this size, they have not learnt it yet.
 #
-# And the speed? A GRU must go step by step, attention does all at once, but for
-# all *pairs* of tokens. The time of a training step, GRU over attention:
+# And the speed? A GRU must go step by step, attention does all at once, but
+# for all *pairs* of tokens. The time of a training step, GRU over attention:
 
 # %% tags=["nbval-ignore-output"]
 from course_utils.bench import compare
@@ -940,30 +953,32 @@ show.bars(
 )
 
 # %% [markdown]
-# The GRU's work grows with the number of tokens, attention's with the number of
-# pairs, so the ratio falls as texts get longer. On one thread this shows
-# early; a graphics card computes thousands of pairs at once, but still has to
-# wait for each step of a GRU.
+# The GRU is slower at all four lengths. But its work grows with the number of
+# tokens, attention's with the number of pairs, so with long texts the ratio
+# falls. On one thread this shows early; a graphics card computes thousands of
+# pairs at once, but still has to wait for each step of a GRU.
 
 # %% exercise 06.8
 
 # %% [markdown]
 # ## The block
 #
-# Attention moves information *between* tokens. The rest of a block works on each
-# token alone, and keeps the whole thing trainable.
+# Attention moves information *between* tokens. The rest of a block works on
+# each token alone, and keeps the whole thing trainable.
 #
-# - The **feed-forward net** has two layers with a bend between them: $D$ numbers
-#   become $F = 4D$, negative ones are cut off (ReLU; GELU does so softly), and
-#   $F$ become $D$ again. Attention only mixes; here things are computed.
+# - The **feed-forward net** has two layers with a bend between them: $D$
+#   numbers become $F$, mostly $4D$, negative ones are cut off (ReLU; GELU does
+#   so softly), and $F$ become $D$ again. Attention only mixes; here things are
+#   computed.
 # - A **residual connection** adds what a sublayer makes to what came in:
-#   $x + f(x)$. So there is a straight way from the last block to the first, for
-#   the information and for the gradient.
-# - **Layer normalisation** brings each token's numbers to mean 0 and variance 1,
-#   and then gives them a scale and a shift that are learnt.
+#   $x + f(x)$. So there is a straight way from the last block to the first,
+#   for the information and for the gradient.
+# - **Layer normalisation** brings each token's numbers to mean 0 and variance
+#   1, and then gives them a scale and a shift that are learnt.
 #
 # In 2017 the norm stood after the sum (**post-norm**). Since GPT-2 it mostly
-# stands before the sublayer (**pre-norm**), and nothing stands on the straight way.
+# stands before the sublayer (**pre-norm**), and nothing stands on the straight
+# way.
 #
 # $$\text{post-norm: } \text{norm}(x + f(x)) \qquad
 # \text{pre-norm: } x + f(\text{norm}(x))$$
@@ -987,7 +1002,9 @@ def draw_block(ax, boxes, ways, title):
 
 
 # %% [markdown]
-# The two kinds, from bottom to top; red lines are the residuals:
+# The two kinds, from bottom to top; orange lines are the residuals. Go up
+# along them: in the post-norm block you pass through both norms, in the
+# pre-norm block through none.
 
 # %%
 norm, attention_box = ("norm", show.GREY), ("attention", show.BLUE)
@@ -1010,8 +1027,8 @@ show.figure(fig, alt=f"Two blocks from bottom to top. {one}; {two}.")
 
 # %% [markdown]
 # Here is the block of 2017, written out. The prove-it is against
-# `torch.nn.TransformerEncoderLayer`: all weights random, one text padded, and a
-# table that says which of its weights is which of ours.
+# `torch.nn.TransformerEncoderLayer`: all weights random, one text padded, and
+# a table that says which of its weights is which of ours.
 
 
 # %%
@@ -1068,10 +1085,10 @@ print(f"a block of {total:,} weights: ours, the package's, PyTorch's agree")
 # %% [markdown]
 # ### What if a part is missing?
 #
-# Stacks of 1, 4 and 12 blocks, whole and with one part taken out, learn to guess
-# the next character of Wikipedia, 100 steps each. (Language
-# models have lessons of their own; here it is just a task with a loss.) The
-# baseline knows how frequent each character is, and nothing else.
+# Stacks of 1, 4 and 12 blocks, whole and with one part taken out, learn to
+# guess the next character of Wikipedia, 100 steps each. (Language models have
+# lessons of their own; here it is a task with a loss.) The baseline knows
+# how frequent each character is, and nothing else.
 
 # %%
 from course_utils.data import wikipedia
@@ -1155,7 +1172,8 @@ for name, without in variants.items():
 rows = [(name, *(gradient[name, n] for n in depths)) for name in variants]
 
 # %% [markdown]
-# We look at the matrix that makes the queries, for it decides who looks at whom:
+# We look at the matrix that makes the queries, for it decides who looks at
+# whom:
 
 # %%
 show.table(
@@ -1219,21 +1237,23 @@ assert all(final["no net", n] > final["whole", n] for n in depths)
 #   is whether a deep stack learns at all.
 # - **Without residuals** a deep stack learns how frequent the characters are
 #   and hardly anything else.
-# - **Without the net** the loss is worse at every depth. (Part of that is size:
-#   a block without its net has a third of the weights.)
-# - **Without the norm** stacks of 1 and 4 blocks learn as well; only with 12 is
-#   the whole block ahead, by little, and with one seed. So at this size the need
-#   for norms does **not show**. The table of gradients hints at it: without norms
-#   they grow with the depth.
+# - **Without the net** the loss is worse at every depth. (Part of that is
+#   size: count as in exercise 06.11, and two thirds of the weights are the
+#   net's.)
+# - **Without the norm** stacks of 1 and 4 blocks learn as well; only with 12
+#   is the whole block ahead, by little, and with one seed. So at this size the
+#   need for norms does **not show**. The table of gradients hints at it:
+#   without norms they grow with the depth.
 
 # %% [markdown]
 # ## An aside: hierarchical attention
 #
 # S1 says that all these models use "spatial and hierarchical attention".
-# **Hierarchical attention** is something else (Yang et al. 2016): one attention
-# weighs the words of each *sentence*, a second one the sentences of the
-# *document*. **Spatial attention** weighs the regions of a picture. Is either
-# in BERT or GPT-2? We saw above that their attention is ours, in all digits.
+# **Hierarchical attention** is something else (Yang et al. 2016): one
+# attention weighs the words of each *sentence*, a second one the sentences of
+# the *document*. **Spatial attention** weighs the regions of a picture. Is
+# either in BERT or GPT-2? We saw above that their attention is ours, in all
+# digits.
 
 # %%
 found = "BERT's and GPT-2's attention is plain multi-head attention"
@@ -1241,10 +1261,10 @@ _ = claim("E09", verdict="wrong", measured=found)
 
 # %% [markdown]
 # When is a hierarchy good for something? When it matters which words share a
-# sentence. We build such documents on purpose: six sentences of six words, each
-# with *good* or *bad* in it, and in one of them stands *verdict*. The label is
-# the mood of that sentence. A mean over all words sees, say, three *good* and
-# three *bad*, and cannot tell which counts.
+# sentence. We build such documents on purpose: six sentences of six words,
+# each with *good* or *bad* in it, and in one of them stands *verdict*. The
+# label is the mood of that sentence. A mean over all words sees, say, three
+# *good* and three *bad*, and cannot tell which counts.
 
 
 # %%
@@ -1326,34 +1346,47 @@ for way, shares_ in judged.items():
     print(f"{way:15} {np.mean(shares_):.0%} ± {spread:.0%} right")
 
 # %% [markdown]
+# The cheap rival trains nothing. It counts the moods of the six sentences,
+# says the more frequent one, and tosses a coin when there are three of each:
+
+# %%
+words_, moods = documents(20_000, seed=7)
+lead = (words_ == 2).sum((1, 2)) - 3
+right = ((lead > 0) == (moods == 1)).double()
+right[lead == 0] = 0.5
+print(f"counting moods  {right.mean():.0%} right")
+
+# %% [markdown]
 # On documents that are made for it, the hierarchy finds the sentence, and the
-# flat models stay near what counting moods gives. It is a built-in effect and
-# says nothing about real documents. A Transformer with positions can learn to
-# group words by itself, which is why nobody builds the levels in any more.
+# flat models do what counting does. It is a built-in effect and says nothing
+# about real documents. The models of the rest of this course build in no
+# levels: with positions, a Transformer can learn to group words by itself.
 
 # %% [markdown]
 # ## Your attention runs a Transformer
 #
 # The package has the whole Transformer of 2017, with encoder, decoder and
-# attention from one to the other; the next lesson is about it. Let it translate
-# our sentences into Chinese. It takes some seconds to learn that.
+# attention from one to the other; the next lesson is about it. Let it
+# translate our sentences into Chinese. It takes some seconds to learn that.
 
 # %%
 from course_utils.models.transformer import Transformer, TransformerConfig
 
-config = TransformerConfig(len(vocabulary), 32, 1, 2, 64, max_len=12)
+config = TransformerConfig(
+    len(vocabulary), d_model=32, n_layers=1, n_heads=2, d_ff=64, max_len=12
+)
 torch.manual_seed(0)
 translator = Transformer(config).double()
 both, _ = data([pairs[i] for i in order[:90]])
 source, target = both[::2], both[1::2, :4]
-begin, end = (
-    torch.full((2, len(target), 1), 1) + torch.arange(2)[:, None, None]
-)
+begin = torch.full((len(target), 1), number["<bos>"])
+end = torch.full((len(target), 1), number["<eos>"])
 target = torch.cat([begin, target, end], dim=1)
 batches = shuffled(source, target, batch_size=64)
 
 # %% [markdown]
-# Its loss, label smoothing included, comes with it:
+# Each Chinese sentence starts with `<bos>` and ends with `<eos>`. The loss
+# comes with the model (with *label smoothing*, which lesson 07 explains):
 
 
 # %%
@@ -1369,8 +1402,8 @@ print(" ".join(english), "->", " ".join(vocabulary[i] for i in out if i > 2))
 
 # %% [markdown]
 # Now put **your** function from exercise 06.7 into it. The class `Mine` is the
-# package's attention with one method replaced; all weights stay. (As long as the
-# exercise is not done, the solution takes its place.)
+# package's attention with one method replaced; all weights stay. (As long as
+# the exercise is not done, the solution takes its place.)
 
 
 # %%
@@ -1426,9 +1459,10 @@ show.claims()
 # - Attention alone does not see order. Positions bring it in, and so does a
 #   causal mask from the second block on.
 # - Each head makes one choice; two questions need two heads.
-# - Distance costs nothing, pairs cost: work grows with the square of the length.
-# - Residual connections make deep stacks trainable; the net computes; norms show
-#   their use in larger models than these.
+# - Distance costs nothing, pairs cost: work grows with the square of the
+#   length.
+# - Residual connections make deep stacks trainable; the net computes; norms
+#   show their use in larger models than these.
 
 # %% [markdown]
 # ## Further reading

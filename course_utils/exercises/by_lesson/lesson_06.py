@@ -760,11 +760,11 @@ def _(x, W):
     stars=2,
     minutes=8,
     task="""
-How many parameters has one block? `D` is the width of a token, `F` the width inside the feed-forward net. Four
-projections (query, key, value, output) go from D to D, each with a bias. The net goes from D to F and back to D, both
-with a bias. Two layer norms have D weights and D biases each. BERT's block has D = 768, F = 3072.
+In exercise 00.6 you counted the parameters of a block from a list of its layers. Now you have built one: count again,
+from the code above and without looking back. `D` is the width of a token, `F` the width inside the feed-forward net.
+Each of its layers has a bias, and each of the two norms a scale and a shift for every number.
 
-`parameters(2, 8)` is `4 · 6 + 24 + 18 + 8 = 74`.
+`parameters(2, 8)` is `4 · 6 + 24 + 18 + 8 = 74`. BERT's block has D = 768 and F = 3072.
 """,
     hints=(
         "A layer from a to b has a · b weights and b biases.",
