@@ -164,6 +164,7 @@ followed by a run of consonants.
             "syzygy",
             "yoyo",
             "happy",
+            "flyy",
         ]
     ],
 )
@@ -199,6 +200,17 @@ def _(word):
 )
 def _(word):
     return _marks(word, lambda marks: False).count("vc")
+
+
+@measure.mistake(
+    "You looked at the letter before `y`. Look at its mark: in `flyy` the first `y` is a vowel, so the second is none."
+)
+def _(word):
+    marks = ""
+    for letter, before in zip(word, " " + word, strict=False):
+        vowel = letter in "aeiou" or (letter == "y" and before not in " aeiou")
+        marks += "v" if vowel else "c"
+    return marks.count("vc")
 
 
 @measure.mistake(

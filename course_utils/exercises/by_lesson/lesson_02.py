@@ -297,6 +297,14 @@ def _(v, u, label, lr):
 
 
 @step.mistake(
+    "The learning rate is missing: you took the whole gradient as the step."
+)
+def _(v, u, label, lr):
+    g = _error(v, u, label)
+    return _moved(v, g, u), _moved(u, g, v)
+
+
+@step.mistake(
     "The second vector was moved along the *new* v. Both steps are taken from the old vectors."
 )
 def _(v, u, label, lr):

@@ -77,6 +77,13 @@ def _(words, window):
     return _count(words, window, last=1)
 
 
+@count_pairs.mistake(
+    "Every pair counted twice: your loops meet it from both sides, and each time you add it in both directions."
+)
+def _(words, window):
+    return {pair: 2 * n for pair, n in _count(words, window).items()}
+
+
 @exercise(
     "03.2",
     title="A ratio of probabilities",
@@ -191,6 +198,13 @@ def _(x, x_max, alpha):
 )
 def _(x, x_max, alpha):
     return float(min(1.0, x / x_max))
+
+
+@weight.mistake(
+    "`x / x_max ** alpha` takes the power of `x_max` alone. Divide first: `(x / x_max) ** alpha`."
+)
+def _(x, x_max, alpha):
+    return float(x / x_max**alpha) if x < x_max else 1.0
 
 
 @weight.mistake("You multiplied by alpha; it is an exponent.")
