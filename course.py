@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("COURSE_VENV") or ROOT / ".venv")
 STAMP = VENV / "course-installed.json"
+WHEELS = ROOT / "wheels"
 EXTRAS = ["lab", "site", "test", "browser"]  # each holds those before it
 PYTHONS = ("3.13", "3.12", "3.11")
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
@@ -69,7 +70,7 @@ def install(extra):
     make_environment()
     print(f"Installing the course into {VENV} (the first time this takes a few minutes) ...", flush=True)
     command = [python_in(VENV), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["-c", ROOT / "constraints.txt", *cpu_torch(), "-e", f"{ROOT}[{extra}]"]
+    command += ["-c", ROOT / "constraints.txt", *places(), "-e", f"{ROOT}[{extra}]"]
     if subprocess.call([str(part) for part in command]) != 0:
         sys.exit(
             "\nThe installation did not finish; what pip says is above. Is there a network, and 4 GB of disk? "
@@ -116,6 +117,14 @@ def works(python):
 
 def python_in(venv):
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def places():
+    """Where packages come from: the folder that `course wheelhouse` filled, and nowhere else, or the usual index."""
+    if WHEELS.is_dir():
+        print(f"(from {WHEELS}, without the network)", flush=True)
+        return ["--no-index", "--find-links", WHEELS]
+    return cpu_torch()
 
 
 def cpu_torch():

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from course_utils.toolchain.source import Course, CourseError
 
@@ -90,18 +89,16 @@ def lab(context: typer.Context) -> None:
 
 
 @app.command()
-def progress() -> None:
+def progress(
+    lesson: Annotated[int | None, typer.Argument(help="A lesson's number, to see its exercises one by one.")] = None,
+) -> None:
     """Show which exercises were solved on this machine."""
-    from course_utils.exercises import progress_table
+    from course_utils import show
 
-    rows = progress_table()
-    solved = sum(bool(row.solved) for row in rows)
-    table = Table(title=f"{solved} of {len(rows)} exercises solved on this machine", title_justify="left")
-    for column in ("exercise", "", "title", "solved"):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(row.id, "★" * row.stars, row.title, row.solved)
-    console.print(table)
+    try:
+        show.progress(lesson)
+    except ValueError as error:
+        raise CourseError(f"{error}.".capitalize()) from None
 
 
 @app.command()
@@ -115,6 +112,19 @@ def release(
     folder = folder or course.root / "build" / "release"
     count = authoring.release(course, folder)
     console.print(f"{count} lessons without solutions in {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def wheelhouse(
+    folder: Annotated[Path | None, typer.Argument(help="Where to write (default: build/stick).")] = None,
+    solutions: Annotated[bool, typer.Option(help="Keep the folded solutions in the lessons.")] = True,
+) -> None:
+    """Write a folder, for a USB stick, from which the course installs and runs without a network."""
+    from course_utils.toolchain import classroom
+
+    course = Course.find()
+    folder = folder or course.root / "build" / "stick"
+    classroom.stick(course, folder, solutions=solutions, console=console)
 
 
 @app.command()

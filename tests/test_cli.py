@@ -17,7 +17,8 @@ def course(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
 
 def test_help_names_every_command():
     shown = course("--help").stdout
-    for command in ("run", "build", "lint", "lab", "progress", "release", "doctor", "bench", "train", "test", "check"):
+    commands = "run build lint lab site progress release wheelhouse doctor bench train test check"
+    for command in commands.split():
         assert re.search(rf"^│ {command}\b", shown, re.MULTILINE), command
 
 
@@ -33,8 +34,9 @@ def test_doctor_finds_this_machine_well():
     assert "✗" not in done.stdout
 
 
-def test_progress_lists_every_exercise():
-    assert "00.1" in course("progress").stdout
+def test_progress_counts_by_lesson_and_lists_one_lesson():
+    assert re.search(r"^01 +0 of \d+ +01\.1", course("progress").stdout, re.MULTILINE)
+    assert re.search(r"^01\.1 .*open$", course("progress", "1").stdout, re.MULTILINE)
 
 
 def test_release_works_from_any_folder(tmp_path):
@@ -54,6 +56,7 @@ def test_every_benchmark_is_there_to_be_run():
     ("arguments", "words"),
     [
         (("run", "77"), "There is no lesson '77'"),
+        (("progress", "77"), "Lesson 77 has no exercises"),
         (("bench", "speed"), "There is no benchmark 'speed'"),
         (("bench", "gpt", "--text", "nowhere.txt"), "nowhere.txt is no text that can be read"),
         (("bench", "porter", "--text", __file__), "porter takes no text"),

@@ -23,6 +23,7 @@ from course_utils.show.house import (
     VERMILION,
     style,
 )
+from course_utils.show.progress import progress
 from course_utils.show.runtime import runtime
 from course_utils.show.tables import claims, table
 
@@ -46,6 +47,7 @@ __all__ = [
     "figure",
     "film",
     "mask",
+    "progress",
     "runtime",
     "source",
     "style",

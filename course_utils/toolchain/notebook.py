@@ -31,6 +31,10 @@ from course_utils.exercises import check, hint
 course_utils.setup()
 show.runtime()"""
 
+PROGRESS = """\
+from course_utils import show
+
+show.progress()"""
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
@@ -66,9 +70,12 @@ def start_page(course: Course) -> nbformat.NotebookNode:
             "`hint(...)` helps, and the solution is folded below each.",
             "",
             *rows,
+            "",
+            "Which exercises have you solved on this machine? Run the cell below.",
         ]
     )
-    return _notebook([new_markdown_cell(text)])
+    own = ["nbval-ignore-output"]  # everyone's progress is their own
+    return _notebook([new_markdown_cell(text), _code(PROGRESS, tags=own)])
 
 
 def setup_source(course: Course) -> str:
