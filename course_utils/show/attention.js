@@ -31,6 +31,8 @@
     view.append(line("this token", asks, { role: "group", "aria-label": "Choose a token. Arrow keys move." }),
       line("looks at", keys), say, make("div", { class: "name" }, "Point at a token or at a picture; click to keep it."), svg);
     root.replaceChildren(root.querySelector("style"), view);
+    // JupyterLab would take plain keys for its own: the arrows, and a letter such as "a" adds a cell.
+    root.addEventListener("keydown", (event) => event.stopPropagation());
     const panels = [...svg.querySelectorAll(".head")];
 
     let head = 0, row = 0, kept = null; // kept: the row that was clicked, to which the view returns

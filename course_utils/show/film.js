@@ -20,6 +20,8 @@
     bar.append(play, slider);
     const pen = canvas.getContext("2d"), strip = new Image();
     let timer = null;
+    // JupyterLab would take plain keys for its own: the arrows, and a letter such as "a" adds a cell.
+    root.addEventListener("keydown", (event) => event.stopPropagation());
 
     const draw = () => {
       const k = +slider.value;

@@ -26,6 +26,8 @@
     bar.append(search, button("+", "Zoom in", () => zoom(1.5)), button("−", "Zoom out", () => zoom(1 / 1.5)),
       button("⌂", "Show all", home), say);
     root.replaceChildren(root.querySelector("style"), bar, svg);
+    // JupyterLab would take plain keys for its own: the arrows, and a letter such as "a" adds a cell.
+    root.addEventListener("keydown", (event) => event.stopPropagation());
 
     const nodes = DATA.words.map((word, i) => {
       const group = make("g", {}, "", NS);

@@ -116,9 +116,10 @@ def _nearest(vectors: NDArray[np.float64]) -> list[list[int]]:
 
 def _draw(words: Sequence[str], at: NDArray[np.float64], colours: list[str], groups: Sequence[str] | None) -> "Figure":
     """All words as dots, the first with labels where there is room."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    fig, ax = plt.subplots(figsize=(7.2, 4.8))
+    fig = Figure(figsize=(7.2, 4.8))  # not pyplot's: a notebook would show that one a second time, below the view
+    ax = fig.add_subplot()
     ax.scatter(at[:, 0], at[:, 1], s=5, c=colours, linewidths=0)
     for name, colour in dict(zip(groups or (), colours, strict=False)).items():
         ax.scatter([], [], s=12, color=colour, label=name)

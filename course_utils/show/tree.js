@@ -57,6 +57,8 @@
     const scroll = make("div", "", { class: "scroll" });
     scroll.append(svg);
     root.replaceChildren(root.querySelector("style"), head, scroll);
+    // JupyterLab would take plain keys for its own: the arrows, and a letter such as "a" adds a cell.
+    root.addEventListener("keydown", (event) => event.stopPropagation());
 
     let kept = null;
     // Lights up the chosen systems, the circles of systems around them, and the lines inside each circle.
