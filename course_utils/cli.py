@@ -128,6 +128,17 @@ def wheelhouse(
 
 
 @app.command()
+def site(build_dir: Here = None) -> None:
+    """Build the lessons as a static site into build/site, offline; nothing is executed."""
+    from course_utils.site.build import build
+
+    course = Course.find()
+    folder = (build_dir or course.root / "build") / "site"
+    count = build(course, folder)
+    console.print(f"{count} pages: open {folder / 'index.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is missing on this machine and how to mend it."""
     from course_utils.toolchain.doctor import examine

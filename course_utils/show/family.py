@@ -68,13 +68,11 @@ def tree_alt(layout: Plan, chosen: list[System]) -> str:
     return text
 
 
-def tree_html(
-    layout: Plan, chosen: list[System], alt: str, links: Mapping[str, tuple[str, str]] | None = None
-) -> str:
+def tree_html(layout: Plan, chosen: list[System], alt: str, links: Mapping[str, tuple[str, str]] | None = None) -> str:
     """The interactive view as one piece of HTML; where scripts don't run, it is a picture with its text.
 
     `links` makes it a way in: by id the address where a system is treated, and what stands there. Clicking such a
-    system goes there; the others are faint and say that their lesson is not written yet.
+    system goes there; the others are dashed and say that their lesson is not written yet.
     """
     ids, lit = _lit(chosen)
     svg = base64.b64encode(draw_svg(layout, lit, ids).encode()).decode("ascii")

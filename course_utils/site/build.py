@@ -89,3 +89,5 @@ def run_sphinx(source: Path, made: Path) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).replace(f"{source}/", "").strip()
         raise CourseError(f"The site was not built, because Sphinx found this:\n{said}")
+    for template in (made / "_static").glob("*.html"):  # the theme's own, no pages
+        template.unlink()

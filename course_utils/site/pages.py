@@ -26,10 +26,10 @@ beside that. On your own machine, `python3 course.py lab` sets everything up and
 def entry(course: Course, pages: list[Page], others: list[str]) -> str:
     """The first page: the tree, the lessons, all systems, and the contents of the site."""
     parts = [
-        "# The Transformer family from scratch",
+        "---\nhtml_theme.sidebar_secondary.remove: true\n---\n\n# The Transformer family from scratch",
         START,
         "## The family tree",
-        "Click a system: it leads to the section of the lesson that builds it. Faint ones have no lesson yet.",
+        "Click a system: it leads to the section of the lesson that builds it. Dashed ones have no lesson yet.",
         raw(tree(pages)),
         "## Lessons",
         lessons_table(course, pages),
@@ -73,7 +73,7 @@ def address(system: System, page: Page) -> str:
 def told(system: System, page: Page) -> str:
     """Where a system's link leads, in words."""
     section = page.places.systems.get(system.id)
-    return f"lesson {page.lesson.name}" + (f", {section.title}" if section else "")
+    return f"lesson {page.lesson.number:02d}, {section.title if section else page.lesson.title}"
 
 
 def lessons_table(course: Course, pages: list[Page]) -> str:
@@ -83,8 +83,10 @@ def lessons_table(course: Course, pages: list[Page]) -> str:
     for page in pages:
         lesson = page.lesson
         covered = ", ".join(escaped(systems()[id].label) for id in lesson.systems)
-        run = f"{efforts[lesson.slug].seconds} s" if lesson.slug in efforts else "–"
-        rows.append(f"| [{escaped(lesson.name)}]({page.path}.ipynb) | {covered} | {lesson.minutes} min | {run} |")
+        run = f"{efforts[lesson.slug].seconds}\N{NO-BREAK SPACE}s" if lesson.slug in efforts else "–"
+        rows.append(
+            f"| [{escaped(lesson.name)}]({page.path}.ipynb) | {covered} | {lesson.minutes}\N{NO-BREAK SPACE}min | {run} |"
+        )
     return "\n".join(rows)
 
 
