@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tiny import tiny_course
 from course_utils import show
 from course_utils.exercises import progress_table
 from course_utils.toolchain import classroom
-from course_utils.toolchain.source import Course, CourseError
+from course_utils.toolchain.source import MOST_MEGABYTES, Course, CourseError
 
 ROOT = Path(__file__).parents[1]
 
@@ -111,3 +112,28 @@ def test_pip_itself_installs_from_such_a_folder_without_an_index(wheel, tmp_path
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheel.parent]
     subprocess.run([*command, "--no-deps", "--target", target, "course-utils"], check=True, capture_output=True)
     assert (target / "course_utils" / "_data" / "systems.yaml").is_file()
+
+
+# --- the page for teachers -------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "classroom.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_of_the_page_exist():
+    from typer.main import get_command
+
+    from course_utils.cli import app
+
+    known = get_command(app).commands
+    named = set(re.findall(r"course\.py (\w+)", PAGE))
+    assert named >= {"doctor", "run", "release", "wheelhouse", "lab", "progress"}
+    assert named <= set(known)
+    for option in re.findall(r"(?<!-)--[a-z][\w-]+", PAGE):
+        assert any(option in (*one.opts, *one.secondary_opts) for command in known.values() for one in command.params)
+
+
+def test_the_page_names_the_repository_and_the_memory_as_they_are():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["course"]
+    assert f"github.com/{settings['repository']}" in PAGE
+    assert f"github.com%2F{settings['repository'].replace('/', '%2F')}&branch={settings['branch']}" in PAGE
+    assert f"{MOST_MEGABYTES / 1000:.1f} GB of memory" in PAGE

@@ -32,7 +32,7 @@ def stick(course: Course, folder: Path, *, solutions: bool, console: Console) ->
         raise CourseError(f"The copy to {folder} failed ({error}). Is there room, and may you write there?") from None
     if not solutions:
         authoring.release(course, folder / "notebooks")
-    console.print("Downloading the packages (about 500 MB) ...", highlight=False)
+    console.print("Downloading the packages (about 400 MB) ...", highlight=False)
     if subprocess.call(download_command(course, folder / "wheels")) != 0:
         raise CourseError("The download did not finish; what pip says is above. The same command goes on from there.")
     console.print(f"Ready: {folder}\nOn each computer: copy it, and there `python3 course.py lab`.", soft_wrap=True)
