@@ -324,7 +324,7 @@ for kind, mixture in {
 
 # %% [markdown]
 # Without the split the vocabulary spends 111 of its 2,000 tokens on letters
-# mixed with punctuation, mostly the comma after a word, and 141 on pieces of
+# mixed with punctuation, such as the comma after a word, and 141 on pieces of
 # several words. With it there is none of these. That is the purpose of the split, and
 # S0's remark about *dog*, *dog!* and *dog.* is right.
 #
