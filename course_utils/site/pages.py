@@ -84,9 +84,8 @@ def lessons_table(course: Course, pages: list[Page]) -> str:
         lesson = page.lesson
         covered = ", ".join(escaped(systems()[id].label) for id in lesson.systems)
         run = f"{efforts[lesson.slug].seconds}\N{NO-BREAK SPACE}s" if lesson.slug in efforts else "–"
-        rows.append(
-            f"| [{escaped(lesson.name)}]({page.path}.ipynb) | {covered} | {lesson.minutes}\N{NO-BREAK SPACE}min | {run} |"
-        )
+        read = f"{lesson.minutes}\N{NO-BREAK SPACE}min"
+        rows.append(f"| [{escaped(lesson.name)}]({page.path}.ipynb) | {covered} | {read} | {run} |")
     return "\n".join(rows)
 
 
@@ -170,10 +169,8 @@ def glossary_page(pages: list[Page]) -> str:
     """All terms in English and Chinese, in the order of the alphabet, each with the section that introduces it."""
     terms = sorted(glossary(), key=lambda term: term.term.lower())
     listed = "\n\n".join(_term(term, page_of(term, pages)) for term in terms)
-    return (
-        f"# Glossary\n\n{len(terms)} terms in English and {chinese('中文')}, each with the lesson that introduces it.\n\n"
-        f"::::{{glossary}}\n{listed}\n::::"
-    )
+    about = f"{len(terms)} terms in English and {chinese('中文')}, each with the lesson that introduces it."
+    return f"# Glossary\n\n{about}\n\n::::{{glossary}}\n{listed}\n::::"
 
 
 def _term(term: Term, page: Page | None) -> str:

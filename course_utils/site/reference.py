@@ -125,9 +125,8 @@ def definition(node: Definition, source: str, colons: int = 6) -> str:
 
 
 def modifiers(node: Definition) -> list[str]:
-    """What the decorators of a method say, in the words of Sphinx's options."""
-    known = {"staticmethod": "staticmethod", "classmethod": "classmethod", "abstractmethod": "abstractmethod"}
-    return [known[name] for name in map(ast.unparse, node.decorator_list) if name in known]
+    """What the decorators of a method say, as far as Sphinx has an option of that name."""
+    return [name for name in map(ast.unparse, node.decorator_list) if name in ("staticmethod", "classmethod")]
 
 
 def signature(node: Definition) -> str:
