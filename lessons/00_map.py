@@ -118,7 +118,7 @@ show.bars(
 )
 
 # %% [markdown]
-# Most of them, 17, are of 2022. There are two waves: 2019, when everybody
+# The most, 17, are of 2022. There are two waves: 2019, when everybody
 # improved on BERT, and 2022 with 2023, when models learnt to follow
 # instructions.
 
