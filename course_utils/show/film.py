@@ -24,7 +24,7 @@ MOST_FRAMES = 200
 N_GREYS = 16  # four bits a pixel
 N_STILLS = 6
 CSS = """
-.course-film{max-width:600px;color:#1F2328;background:#fff;padding:.5em;font:13px sans-serif}
+.course-film{max-width:600px;color-scheme:light;color:#1F2328;background:#fff;padding:.5em;font:13px sans-serif}
 .course-film canvas{display:block;max-width:100%;image-rendering:pixelated;border:1px solid #D5D9DF}
 .course-film .bar{display:flex;gap:.6em;align-items:center;margin-top:.4em}
 .course-film .bar button{width:5em;font:inherit}.course-film .bar input{flex:1 1 auto}

@@ -22,7 +22,7 @@ N_NEAR = 8  # words that light up with the one pointed at
 N_LABELLED = 90  # words with a label in the still picture
 HINT = "Point at a word, or click to keep it. Drag to move, + and − to zoom (or Ctrl and the wheel)."
 CSS = """
-.course-map{max-width:760px;color:#1F2328;background:#fff;padding:.5em;font:13px sans-serif}
+.course-map{max-width:760px;color-scheme:light;color:#1F2328;background:#fff;padding:.5em;font:13px sans-serif}
 .course-map .bar{display:flex;flex-wrap:wrap;gap:.4em;align-items:center;margin-bottom:.4em}
 .course-map .bar button{width:2em;font:inherit}.course-map .say{flex:1 1 60%;min-height:2.6em}
 .course-map svg{width:100%;touch-action:none;border:1px solid #D5D9DF;cursor:grab;font:11px sans-serif}
