@@ -13,6 +13,8 @@ from rich.console import Console
 
 from course_utils.toolchain.source import Course, CourseError
 
+ALL_TESTS = ["--numprocesses", "logical", "--dist", "loadfile"]  # a file's tests share what they build
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -196,8 +198,8 @@ def train(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
-    """Run all tests, the lessons under nbval included. Further options go to pytest."""
-    raise typer.Exit(_call(Course.find(), [sys.executable, "-m", "pytest", *context.args]))
+    """Run all tests, the lessons under nbval included, on all cores. Further options go to pytest."""
+    raise typer.Exit(_call(Course.find(), [sys.executable, "-m", "pytest", *(context.args or ALL_TESTS)]))
 
 
 @app.command()
@@ -212,7 +214,7 @@ def check(tests: Annotated[bool, typer.Option(help="Run the tests too.")] = True
         "anatomy of the lessons": [*python, "course_utils", "lint"],
     }
     if tests:
-        steps["tests"] = [*python, "pytest"]
+        steps["tests"] = [*python, "pytest", *ALL_TESTS]
     failed = []
     for name, command in steps.items():
         console.rule(name)
