@@ -159,10 +159,22 @@ def t5_size(V: int, D: int, N: int, H: int, K: int, F: int) -> int:
 
 
 def _size(
-    V, D, N, H, K, F, *, tables=1, cross=1, inner=None, ends=2, biases=2
+    V,
+    D,
+    N,
+    H,
+    K,
+    F,
+    *,
+    tables=1,
+    cross=1,
+    inner=None,
+    norms=5,
+    ends=2,
+    biases=2,
 ):
     attention, net = 4 * D * (inner or H * K), 2 * D * F
-    layer = (2 + cross) * attention + 2 * net + (4 + cross) * D
+    layer = (2 + cross) * attention + 2 * net + (norms - 1 + cross) * D
     return tables * V * D + N * layer + ends * D + biases * 32 * H
 
 
@@ -192,6 +204,13 @@ def _(V, D, N, H, K, F):
 )
 def _(V, D, N, H, K, F):
     return _size(V, D, N, H, K, F, biases=2 * N)
+
+
+@t5_size.mistake(
+    "A decoder layer has three norms: one before each of its two attentions, and one before the net."
+)
+def _(V, D, N, H, K, F):
+    return _size(V, D, N, H, K, F, norms=4)
 
 
 @t5_size.mistake("Each stack ends with one more norm: yours have none.")
@@ -264,7 +283,7 @@ def _(sizes, limit):
 - inputs: the text with one sentinel in place of each *run* of hidden words; the sentinels are `"<X0>"`, `"<X1>"`, ...
 - targets: each sentinel, followed by the words that it stands for.
 
-Both end with `"</s>"`.
+Both end with `"</s>"`. (The sentinel that closes the targets in the paper's figure is left out.)
 
 `hide_spans(["a", "b", "c", "d"], [False, True, True, False])` is
 `(["a", "<X0>", "d", "</s>"], ["<X0>", "b", "c", "</s>"])`.
@@ -333,6 +352,15 @@ def _(words, hidden):
 )
 def _(words, hidden):
     return _spans(words, hidden, named=False)
+
+
+@hide_spans.mistake(
+    "You closed the targets with one more sentinel, as the paper's figure does. Here they end with the last gap's words."
+)
+def _(words, hidden):
+    inputs, targets = hide_spans.solution(words, hidden)
+    runs = sum(word.startswith("<X") for word in targets)
+    return inputs, [*targets[:-1], f"<X{runs}>", "</s>"]
 
 
 @hide_spans.mistake(

@@ -49,6 +49,13 @@ def _(prompt, answer):
 
 
 @masked_targets.mistake(
+    "One target too many: the first id of the text is read and never said, so `len(prompt) - 1` places are masked."
+)
+def _(prompt, answer):
+    return [-100] * len(prompt) + answer
+
+
+@masked_targets.mistake(
     "Nothing is masked: so the model learns to write requests, too."
 )
 def _(prompt, answer):
@@ -338,6 +345,14 @@ def _(rewards, values, gamma, lam):
 )
 def _(rewards, values, gamma, lam):
     return _advantages(rewards, values, gamma, gamma * lam, later=0.0)
+
+
+@advantages.mistake(
+    "After the last token nothing is to come: there the next value is 0, not the last token's own value."
+)
+def _(rewards, values, gamma, lam):
+    kept = [*rewards[:-1], rewards[-1] + gamma * values[-1]]
+    return advantages.solution(kept, values, gamma, lam)
 
 
 @advantages.mistake(

@@ -216,6 +216,16 @@ def _(x, points, bar):
 
 
 @best_guess.mistake(
+    "The exponent is divided by *twice* the variance of the noise: the 2 is missing."
+)
+def _(x, points, bar):
+    a = math.sqrt(bar)
+    return _weighted(
+        points, lambda p: math.exp(-((x - a * p) ** 2) / (1 - bar))
+    )
+
+
+@best_guess.mistake(
     "The variance of the noise, 1 - alpha-bar, is missing from the exponent: the noisier, the more points come into question."
 )
 def _(x, points, bar):
@@ -347,6 +357,14 @@ def ddim_step(
 )
 def _(x_t, noise, bar, before):
     return (x_t - math.sqrt(1 - bar) * noise) / math.sqrt(bar)
+
+
+@ddim_step.mistake(
+    "The noise is missing: an earlier step has the same noise in it still, times sqrt(1 - before)."
+)
+def _(x_t, noise, bar, before):
+    x0 = (x_t - math.sqrt(1 - bar) * noise) / math.sqrt(bar)
+    return math.sqrt(before) * x0
 
 
 @ddim_step.mistake(
@@ -655,10 +673,10 @@ def _(x, known, noise, mask, bar):
     stars=2,
     minutes=8,
     task="""
-A VAE's encoder gives a mean $\\mu_i$ and a log variance $\\lambda_i = \\log \\sigma_i^2$ for each number of the code. Return
+A VAE's encoder gives a mean $\\mu_i$ and a log variance $l_i = \\log \\sigma_i^2$ for each number of the code. Return
 how far this cloud is from the standard normal distribution, in nats:
 
-$$\\mathrm{KL} = \\sum_i \\tfrac12\\left(\\mu_i^2 + \\sigma_i^2 - 1 - \\lambda_i\\right)$$
+$$\\mathrm{KL} = \\sum_i \\tfrac12\\left(\\mu_i^2 + \\sigma_i^2 - 1 - l_i\\right)$$
 
 `kl([2.0], [0.0])` is 2: the spread is right, the mean is not.
 """,
@@ -702,6 +720,16 @@ def _(mean, logvar):
 )
 def _(mean, logvar):
     return kl.solution(mean, logvar) / len(mean)
+
+
+@kl.mistake(
+    "That is sigma: the formula has its square, the variance, which is exp(logvar)."
+)
+def _(mean, logvar):
+    return sum(
+        0.5 * (m * m + math.exp(v / 2) - 1 - v)
+        for m, v in zip(mean, logvar, strict=True)
+    )
 
 
 @kl.mistake("exp(logvar) is the variance already; you squared it once more.")
