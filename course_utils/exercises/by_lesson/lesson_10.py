@@ -278,6 +278,13 @@ def _counted(vocab, d, layers, ff, maps=4, bias=1, norms=2, segments=2):
 
 
 @encoder_size.mistake(
+    "You counted the words and the large matrices alone. Positions, segments, norms and biases are parameters as well."
+)
+def _(vocab, d, layers, ff):
+    return vocab * d + layers * (4 * d * d + 2 * d * ff)
+
+
+@encoder_size.mistake(
     "The biases are missing: a linear map has one number more for each of its outputs."
 )
 def _(vocab, d, layers, ff):
