@@ -133,7 +133,7 @@ def signature(node: Definition) -> str:
     """A function's name, arguments and result, or a class's name and what it is made from.
 
     >>> signature(ast.parse("def f(x: int, *, y: str = 'a') -> None: ...").body[0])
-    "f(x: int, *, y: str = 'a') -> None"
+    "f(x: int, *, y: str='a') -> None"
     """
     if isinstance(node, ast.FunctionDef):
         if any(name in ("property", "cached_property") for name in map(ast.unparse, node.decorator_list)):

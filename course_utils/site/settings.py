@@ -31,6 +31,7 @@ def _content(version: str) -> dict[str, Any]:
         "extensions": ["myst_nb", "course_utils.site.extension"],
         "mathjax_path": MATHJAX,
         "exclude_patterns": ["_build", "jupyter_execute"],
+        "smartquotes": False,  # docstrings and lessons stay as they were written
         "suppress_warnings": ["ref.python"],  # a type in a signature that several modules have stays without a link
         "nb_execution_mode": "off",
         "nb_ipywidgets_js": {},  # else every page asks a server for them, and without a kernel they are no use
