@@ -1,5 +1,9 @@
-"""What is handed out: the wheel and the sdist are whole, agree, and work where there is no checkout."""
+"""What is handed out: the wheel and the sdist are whole, agree, and work where there is no checkout.
 
+And the checkout where others prepare it: Binder and a dev container.
+"""
+
+import json
 import os
 import re
 import shutil
@@ -11,9 +15,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from course_utils.cli import app
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYTHONS = SpecifierSet(PYPROJECT["project"]["requires-python"])
 MOST_BYTES = 5_000_000
 # Enough to see that data, exercises, figures with their scripts, a model, its weights and decoding are all there.
 REPRESENTATIVE = ["systems", "data", "exercises", "show_attention", "bert", "sampling"]
@@ -95,7 +105,7 @@ def away(wheel, tmp_path) -> Path:
     """A folder with the installed package in `installed/`, and tests with their settings, but no checkout."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*command, "--target", str(tmp_path / "installed"), str(wheel)], check=True, capture_output=True)
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    settings = PYPROJECT["tool"]["pytest"]["ini_options"]
     lines = [f"{name} =\n  " + "\n  ".join(settings[name]) for name in ("filterwarnings", "markers")]
     (tmp_path / "pytest.ini").write_text("\n".join(["[pytest]", *lines]), encoding="utf-8")
     (tmp_path / "tests").mkdir()
@@ -113,3 +123,41 @@ def test_away_from_the_checkout_the_installed_package_passes_its_tests(away):
     environment = {**os.environ, "PYTHONPATH": str(away / "installed"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=away, env=environment, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+# --- prepared by others ----------------------------------------------------------------------------------------------
+
+
+def test_binder_finds_one_environment_and_a_python_of_ours():
+    """Binder takes the Python from `python=3.N` alone: with a range it starts from an older one and has to solve."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    lines = [line for line in environment["dependencies"] if isinstance(line, str)]
+    pinned = [match[1] for line in lines if (match := re.fullmatch(r"python=(3\.\d+)", line))]
+    assert len(pinned) == 1, "environment.yml should have one line python=3.N"
+    assert pinned[0] in PYTHONS
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    assert environment["dependencies"][-1]["pip"][0].startswith("-e .")
+    overriding = ("binder", ".binder", "Dockerfile", "Project.toml", "install.R", "runtime.txt")
+    assert not [name for name in overriding if (ROOT / name).exists()]
+
+
+def test_the_badge_opens_binder_at_the_start_page():
+    place = "{repository}/{branch}".format(**PYPROJECT["tool"]["course"])
+    start = "notebooks/index.ipynb"
+    assert (ROOT / start).is_file()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"https://mybinder.org/v2/gh/{place}?urlpath=lab/tree/{start}" in readme
+
+
+def test_the_dev_container_has_a_python_of_ours_and_prepares_the_course():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    image, _, tag = container["image"].partition(":")
+    assert image == "mcr.microsoft.com/devcontainers/python"
+    assert re.fullmatch(r"3\.\d+", tag)
+    assert tag in PYTHONS
+    python, script, command = container["postCreateCommand"].split()
+    assert (python, script) == ("python3", "course.py")
+    known = {name.name or name.callback.__name__ for name in app.registered_commands}
+    assert command in known
+    assert 8888 in container["forwardPorts"]
+    assert "ms-toolsai.jupyter" in container["customizations"]["vscode"]["extensions"]
