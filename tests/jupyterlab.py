@@ -20,7 +20,7 @@ from course_utils.toolchain.source import Course
 START_LIMIT = 120.0  # seconds until the server answers, on a busy machine
 RUN_LIMIT = 900.0  # seconds until a lesson has run: the slowest takes two minutes on a quiet machine
 STEP_LIMIT = 90_000.0  # milliseconds until the page has done one thing
-LOOK_EVERY = 1_000.0  # milliseconds between two looks at the file
+LOOK_EVERY = 2_000.0  # milliseconds between two looks at the file
 VIEWPORT = {"width": 1400, "height": 1000}
 # What belongs to a Jupyter of one's own; without the token the server must choose one itself.
 OWN = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
