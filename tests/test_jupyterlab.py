@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
-from jupyterlab import Learner, errors, served
+from learner import Learner, errors, served
 from playwright.sync_api import Error, Locator, expect
 
 from course_utils.exercises import Exercise, judge, lesson_exercises
