@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import zipfile
 from email.parser import Parser
+from functools import cache
 from importlib.metadata import packages_distributions, requires
 from itertools import pairwise
 from pathlib import Path
@@ -99,20 +100,36 @@ def test_the_search_for_files_of_the_checkout_finds_them():
         assert not names_a_file_of_the_checkout(text), text
 
 
-def imported(notebook: nbformat.NotebookNode) -> set[str]:
-    """The modules that a lesson imports, by their first name."""
-    nodes = [node for module in parsed(notebook) for node in ast.walk(module)]
+def imported(modules: list[ast.Module]) -> set[str]:
+    """What some code imports beside the standard library, by the first names."""
+    nodes = [node for module in modules for node in ast.walk(module)]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     froms = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    return {name.partition(".")[0] for name in plain | froms}
+    return {name.partition(".")[0] for name in plain | froms} - set(sys.stdlib_module_names)
+
+
+packages_by_module = cache(packages_distributions)
+
+
+def not_on_colab(modules: set[str]) -> set[str]:
+    """Those of some modules that are neither on Colab nor come with the course."""
+    homes, there = packages_by_module(), NEW | colab().keys()
+    return {module for module in modules if not there & {canonicalize_name(name) for name in homes[module]}}
 
 
 def test_what_a_lesson_imports_is_on_colab_or_comes_with_the_course(lesson):
-    homes = packages_distributions()
-    for module in sorted(imported(lesson) - set(sys.stdlib_module_names)):
-        packages = {canonicalize_name(package) for package in homes[module]}
-        assert packages & (NEW | colab().keys()), f"{module} of {packages} is neither on Colab nor installed there"
-        assert module != "course_utils" or not any("toolchain" in cell.source for cell in code(lesson))
+    assert not_on_colab(imported(parsed(lesson))) == set()
+    assert not [cell.source for cell in code(lesson) if re.search(r"course_utils\.(toolchain|site)", cell.source)]
+
+
+def test_what_the_package_imports_for_lessons_is_on_colab_or_comes_with_the_course():
+    package = ROOT / "course_utils"
+    authors = {package / "toolchain", package / "site", package / "cli.py"}
+    paths = [path for path in package.rglob("*.py") if not authors & {path, *path.parents}]
+    modules = imported([ast.parse(path.read_text(encoding="utf-8")) for path in paths])
+    assert {"torch", "transformers", "gensim"} <= modules
+    assert not_on_colab(modules) == set()
+    assert not_on_colab({"jupytext", "numpy"}) == {"jupytext"}
 
 
 # --- Colab's versions ------------------------------------------------------------------------------------------------
