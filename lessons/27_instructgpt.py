@@ -149,7 +149,8 @@ for text in ("where does adra live ?", "tell me about cadu .", burglary):
 # It *continues*. After a question more questions may follow, for that is how
 # such pages go on. And the last text is the example of S3, on **alignment**:
 # asked how to break into a house, GPT-3 tells you, with a straight face. So
-# does this model, because the forum does. It is not stupid, nor evil. It does what it
+# does this model, because the forum does. (In this world the way into a house is to
+# be told where somebody lives.) It is not stupid, nor evil. It does what it
 # was trained to do, and that is not what we want from it.
 
 # %% [markdown]
@@ -207,7 +208,7 @@ for i in range(6):
 # %% [markdown]
 # The base model continues; this one answers, and stops. The tests are about
 # facts and people that no training text asked for, so it has not learnt the
-# answers by heart: it uses what the base model knows.
+# answers by heart: it uses what the base model knows. Not all of it is true.
 #
 # And it imitates *all* of its teachers: the careful, the curt, the chatty, those
 # who guess, and those who help a burglar. To do better, it must be told which
@@ -296,7 +297,8 @@ show_reports()
 
 # %% [markdown]
 # A win is an answer that people like better than the imitator's to the same
-# request, ties count a half; two draws from the same model come to about 50 %.
+# request, ties count a half. The row *SFT* is a second draw of the same imitator, so
+# it wins about half, and its gold differs a little from the first draw's.
 
 # %% [markdown]
 # ## Step 2: comparisons
@@ -314,8 +316,8 @@ show_reports()
 # $$P(a \text{ is preferred to } b) = \sigma(r_a - r_b), \qquad
 # \sigma(x) = \frac{1}{1 + e^{-x}}$$
 #
-# Ours follow it exactly, with twice the gold as worth: rank by gold plus a
-# little noise (Gumbel's, for which this formula is exact).
+# Ours follow it exactly, with twice the gold as worth: rank by twice the gold plus
+# a little noise (Gumbel's, for which this formula is exact).
 
 
 # %% tags=["nbval-ignore-output"]
@@ -402,7 +404,9 @@ print("equal to the package's, for four answers and for two")
 # %% [markdown]
 # All six pairs of a request go into one example. InstructGPT's authors found
 # that shuffled pairs overfit: the same answer comes back three times as if it
-# were new. Your eight choices are mixed in at every fifth step.
+# were new. Your eight choices are mixed in at every fifth step. A pair tells only
+# differences of scores, so at the end all are shifted by one number (`centre`): the
+# answers that were ranked first then have a mean score of 0.
 
 # %% tags=["nbval-ignore-output"]
 mine = [
@@ -496,7 +500,7 @@ gap = (x[:, i] - x[:, j]).reshape(-1, x.shape[-1])
 # %% tags=["nbval-ignore-output"]
 sign = np.where(np.arange(len(gap)) % 2, 1, -1)
 counting = LogisticRegression(fit_intercept=False, max_iter=200)
-counting.fit(gap * sign[:, None], sign)
+_ = counting.fit(gap * sign[:, None], sign)
 
 # %% tags=["nbval-ignore-output"]
 by_words = tfidf.transform(lines(fresh, fresh_ranks)) @ counting.coef_[0]
@@ -527,23 +531,26 @@ show.bars(
 #
 # Now reinforcement learning. The model, called the **policy** $\pi$, answers;
 # the reward model scores; the policy changes so that what scored high gets more
-# probable. But there is a leash. The reward of an answer $y$ to $x$ is
+# probable. But there is a leash. The reward of an answer $y$ to a request $x$ is
 #
 # $$R(x, y) = r(x, y) - \beta \log\frac{\pi(y \mid x)}{\pi_{\text{SFT}}(y \mid x)}$$
 #
-# The second part, in the mean, is the **KL divergence** from where the policy
-# started, and $\beta$ is its price. The price is paid token by token, and the
+# with $r(x, y)$ for the reward model's score, and $\pi(y \mid x)$ for the probability
+# of the answer under the policy; $\pi_{\text{SFT}}$ is the imitator, with whom the
+# policy starts. The second part, in the mean, is the **KL divergence** from there,
+# and $\beta$ is its price. The price is paid token by token, and the
 # score comes with the last one.
 
 # %% exercise 27.4
 
 # %% [markdown]
-# Which token earned the reward? A **value model** says before each token $t$ what
-# is still to come, $V_t$. The surprise $\delta_t$ is what the token brought, its reward $r_t$
-# and what is expected after it, minus what was expected before. The **advantage** $A_t$ of a
-# token is how much better things went than expected; in its generalised form (GAE) the
-# surprises at later tokens count too, less and less. $\gamma$ is the discount of what
-# comes later (1 for answers), $\lambda$ how far ahead surprises count:
+# Which token earned the reward? A **value model** says before each token $t$ what is
+# still to come, $V_t$. The surprise $\delta_t$ is what the token brought, its reward
+# $r_t$ and what is expected after it, minus what was expected before. The
+# **advantage** $A_t$ of a token is how much better things went than expected; in its
+# generalised form (GAE) the surprises at later tokens count too, less and less.
+# $\gamma$ is the discount of what comes later (1 for answers), $\lambda$ how far
+# ahead surprises count:
 #
 # $$\delta_t = r_t + \gamma V_{t+1} - V_t, \qquad
 # A_t = \delta_t + \gamma\lambda\, A_{t+1}$$
@@ -552,8 +559,10 @@ show.bars(
 
 # %% [markdown]
 # Last, the step. **Proximal policy optimisation** (PPO) uses each answer a few
-# times. Meanwhile the policy changes, and the ratio $\rho = \pi / \pi_{\text{old}}$
-# says how far. Beyond $1 \pm \varepsilon$ there is nothing more to gain:
+# times. Meanwhile the policy changes. The ratio $\rho = \pi / \pi_{\text{old}}$ of a
+# token's probabilities, now and when the answer was written, says how far. For each
+# token with its advantage $A$, PPO raises this objective, in which beyond
+# $1 \pm \varepsilon$ (here $\varepsilon = 0.2$) there is nothing more to gain:
 #
 # $$\min\big(\rho A,\ \text{clip}(\rho, 1 - \varepsilon, 1 + \varepsilon) A\big)$$
 
@@ -700,8 +709,10 @@ print("people prefer the new model, and it refuses more of what is harmful")
 # %% [markdown]
 # The base model helped every burglar, and so did some of the people who wrote
 # demonstrations. Nobody wrote new ones. Comparisons alone told the model which of its
-# habits to keep. (Many answers end with a friendly sentence now: people like it.) Look at the last column too: to refuse *harm* more is no art
-# for a model that refuses everything.
+# habits to keep. (Many answers end with a friendly sentence now: people like it.) Look
+# at the last column too: to refuse *harm* more is no art for a model that refuses
+# everything. This one refuses more of the harmful requests and *less* of those that
+# only sound alarming.
 
 # %% [markdown]
 # ### The tax, and who pays it
@@ -736,8 +747,8 @@ assert loss_on_pages["PPO-ptx"] < loss_on_pages["base model"] + tax / 2
 print("the tax is there, and mixing in the pages pays most of it back")
 
 # %% [markdown]
-# The **alignment tax**: a model made to please has become worse at everything
-# else. Most of it falls due with the fine-tuning already. InstructGPT's remedy
+# The **alignment tax**: a model made to please has become worse at what it could do
+# before. Most of it falls due with the fine-tuning already. InstructGPT's remedy
 # is to mix the pre-training loss into the policy's (**ptx**, in its equation 2). Eight
 # blocks of pages a step, at half weight, are enough here. The answers are about as good as
 # without (this run also has another price, of which more below).
@@ -809,7 +820,8 @@ print("the adaptive price keeps the KL near its target")
 
 # %% [markdown]
 # The fixed price lets the KL grow and grow. The adaptive one overshoots at first, when
-# it is still cheap, and then holds its target.
+# it is still cheap, and then holds its target. (The adaptive run is *PPO-ptx* from
+# above, so it has pages mixed in, too.)
 
 # %% [markdown]
 # ## Too much of a good thing
@@ -883,29 +895,30 @@ print("the proxy is up by far, and people like the answers much less than")
 print("those of the policy that practised with 1000 rankings and a price")
 
 # %% [markdown]
-# **Over-optimisation** (Gao 2022). The proxy climbs and climbs. Best-of-n does not go far:
-# there gold levels off, or turns. PPO goes much further, and gold falls below where it
-# began (by how much differs between seeds). The reward model sees no fault: the answers *are* what it likes. What it likes is
-# only partly what people like, and the further the policy goes, the less the two agree.
-# What the policy found:
+# **Over-optimisation** (Gao 2022). The proxy climbs and climbs. Best-of-n does not go
+# far: there gold levels off, or turns. PPO goes much further, and gold falls below
+# where it began (by how much differs between seeds). The reward model sees no fault:
+# the answers *are* what it likes. What it likes is only partly what people like, and
+# the further the policy goes, the less the two agree. What the policy found:
 
 # %% tags=["nbval-ignore-output"]
 for i, ids in enumerate(write(lost, test_prompts[:6])):
     print(f"{' '.join(tests[i].words)} -> {' '.join(decode(ids))}")
 
 # %% [markdown]
-# Against it help: more comparisons, a price on the distance, to stop early, and
+# Forms that score high whatever was asked, and that no person would prefer. Against it
+# help: more comparisons, a price on the distance, to stop early, and
 # new comparisons of what the policy writes *now*.
 
 # %% [markdown]
 # ## Without reinforcement learning
 #
-# **DPO** (Rafailov 2023) turns the argument round. If a policy is the best there
-# is for a reward and a price, then the reward can be read off the policy:
-# $r = \beta \log(\pi / \pi_{\text{ref}})$, up to what depends on the request alone. Put
-# that into Bradley and Terry's loss, and there is no reward model and nothing is drawn.
-# With $y_w$ for the answer that won, $y_l$ for the one that lost, and $\pi_{\text{ref}}$ for
-# the policy at the start:
+# **DPO** (Rafailov 2023) turns the argument round. If a policy is the best there is
+# for a reward and a price, then the reward can be read off the policy: $r = \beta
+# \log(\pi / \pi_{\text{ref}})$, up to what depends on the request alone. Put that
+# into Bradley and Terry's loss, and there is no reward model and nothing is drawn.
+# With $y_w$ for the answer that won, $y_l$ for the one that lost, and
+# $\pi_{\text{ref}}$ for the policy at the start:
 #
 # $$-\log\sigma\Big(\beta\log\frac{\pi(y_w)}{\pi_{\text{ref}}(y_w)} -
 # \beta\log\frac{\pi(y_l)}{\pi_{\text{ref}}(y_l)}\Big)$$
@@ -915,7 +928,7 @@ for i, ids in enumerate(write(lost, test_prompts[:6])):
 # %%
 from course_utils.align import dpo
 
-ours = torch.tensor([-2.0, -5.0]), torch.tensor([-4.0, -5.0])
+ours = torch.tensor([-2.0, -5.0]), torch.tensor([-4.0, -6.0])
 refs = torch.tensor([-3.0, -5.0]), torch.tensor([-4.0, -4.0])
 margin = (ours[0] - refs[0]) - (ours[1] - refs[1])
 plain = -torch.sigmoid(0.3 * margin).log().mean()
@@ -966,7 +979,7 @@ rows = [
 show.table(rows, (*columns, "KL (nats)"), caption=caption)
 
 # %% [markdown]
-# All three use the same thousand rankings and nothing else. Best-of-n is a
+# PPO, DPO and the best of 8 use the same thousand rankings. Best-of-n is a
 # strong baseline: no training, and hard to beat at its small KL; but each answer
 # costs eight. DPO needs no reward model, and no drawing while it learns. It is a single
 # run; three seeds would be needed to say which of the two trained ones is ahead here.
@@ -1087,6 +1100,9 @@ _ = claim(
 print("all steps run, on summaries too; none of them starts without SFT")
 
 # %% [markdown]
+# The gain on summaries is small, and of a single run: what is shown is that the steps
+# are the same.
+#
 # S3 writes RLHF out as reinforcement learning *with* human feedback. The usual
 # name has *from*: the feedback is where the reward comes from. And S0 tells of
 # fine-tuning on answers that people found good, which is the first step alone.
@@ -1098,6 +1114,9 @@ print("all steps run, on summaries too; none of them starts without SFT")
 # data: **dialogues**, in which people played both sides. S3 has "unsupervised
 # learning and reinforcement learning" instead. But a base model does not
 # become an assistant by more pages; our fine-tuning needed answers that somebody *wrote*.
+#
+# S3 also gives GPT-3.5, the model behind ChatGPT, three sizes: 1.3, 6 and 175 billion
+# parameters. Those are the sizes of InstructGPT; OpenAI never published GPT-3.5's.
 
 # %%
 found = "supervised fine-tuning, then RLHF; step 1 needs written answers"
@@ -1127,6 +1146,9 @@ print(textwrap.fill(" ".join(vocabulary[i] for i in ids), 76))
 
 
 # %% tags=["nbval-ignore-output"]
+from course_utils.align.texts import Texts
+
+
 def talk_texts(talks):
     """Whole talks as rows, and where the assistant speaks."""
     rows, spoken = [], []
@@ -1143,7 +1165,6 @@ def talk_texts(talks):
 
 
 # %% tags=["nbval-ignore-output"]
-from course_utils.align.texts import Texts
 from course_utils.train import shuffled
 
 talks = talk_texts(instructions.talks(world, 600, turns=4))
@@ -1222,6 +1243,10 @@ assert shares["chat"][1] > shares["chat that forgets"][1] + 0.4
 print("turns that ask on need the turn before, and the chat uses it")
 
 # %% [markdown]
+# The chat that forgets still answers what stands alone, but hardly ever what asks on.
+# Before the dialogues the assistant mostly fails: it has never seen a prompt of
+# several turns.
+#
 # Talk to it yourself, where a kernel runs. It knows sixty people and
 # a few forms of question (`asked` has two thousand examples).
 
@@ -1254,12 +1279,12 @@ show.claims()
 # %% [markdown]
 # ## Summary
 #
-# - A base model continues; fine-tuned on demonstrations (SFT) it answers, as well and as badly
-#   as those who wrote them. The loss counts the answer only.
-# - A reward model learns from rankings: $K$ answers make $K(K-1)/2$ pairs. It is better than
-#   cheap judges, and not right.
-# - PPO makes preferred answers probable. The KL's price keeps it near home; an adaptive price
-#   holds a target. Pre-training mixed in (ptx) pays the alignment tax.
+# - A base model continues; fine-tuned on demonstrations (SFT) it answers, as well and
+#   as badly as those who wrote them. The loss counts the answer only.
+# - A reward model learns from rankings: $K$ answers make $K(K-1)/2$ pairs. It is
+#   better than cheap judges, and not right.
+# - PPO makes preferred answers probable. The KL's price keeps it near home; an
+#   adaptive price holds a target. Pre-training mixed in (ptx) pays the alignment tax.
 # - Too much optimisation of a poor proxy makes answers worse, while the proxy says better.
 # - Best-of-n needs no training, DPO no reward model. Report refusal *and* over-refusal.
 # - A chat is a template and a history that is cut to the window.
