@@ -48,8 +48,9 @@ ink = drop(4000, seed=0)
 print(tuple(ink.shape), "particles and their two coordinates")
 
 # %% [markdown]
-# With the strength $\beta_t$ of moment $t$ and fresh random numbers $z$ from
-# the standard normal distribution, a moment is
+# Call $x_t$ the place of a particle after $t$ moments. With the strength
+# $\beta_t$ of moment $t$ and fresh random numbers $z$ from the standard normal
+# distribution, a moment is
 #
 # $$x_t = \sqrt{1 - \beta_t}\; x_{t-1} + \sqrt{\beta_t}\; z$$
 #
@@ -89,14 +90,16 @@ show.film(pictures, captions, alt=f"Ink in water: {what}.")
 # %% [markdown]
 # After 1,000 moments nothing is left of the drop. Could the film be shown
 # backwards? Who wrote down every push could take each back. But the cloud
-# alone does not know them. What can be learned is only this: *at this
+# alone does not know them. What can be learnt is only this: *at this
 # moment, at this place, where did the particles come from on average?* That
 # is enough for a drop. Whether it is *the* drop, you will see.
 #
 # ## A thousand steps in one
 #
 # Call $\bar\alpha_t = \prod_{s \le t} (1 - \beta_s)$ what is left of the
-# picture's variance. Then all steps together are one:
+# picture's variance (the *picture* is the drop here, and later a digit). Then
+# all steps together are one, with standard normal numbers $\varepsilon$, which
+# is written $\varepsilon \sim N(0, I)$:
 #
 # $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1 - \bar\alpha_t}\; \varepsilon,
 # \qquad \varepsilon \sim N(0, I)$$
@@ -109,8 +112,8 @@ show.film(pictures, captions, alt=f"Ink in water: {what}.")
 # $$(1 - \beta_t)(1 - \bar\alpha_{t-1}) + \beta_t
 # = 1 - (1 - \beta_t)\,\bar\alpha_{t-1} = 1 - \bar\alpha_t \qquad\blacksquare$$
 #
-# > **Predict** Ink whose coordinates have a mean square of 1: what is it
-# > after 10, 100, 1,000 moments?
+# > **Predict** The mean square of the ink's coordinates is 1 at the start. What
+# > is it after 10, 100, 1,000 moments?
 
 # %% exercise 31.1
 
@@ -136,7 +139,8 @@ for t in (0, 9, 99, 499, 999):
     print(f"t = {t:3}: left {bars[t]:.5f}, mean square {size:.2f}")
 
 # %% [markdown]
-# (In code, as in `diffusers`, $t$ counts from 0.) The mean square stays 1
+# (In code $t$ counts from 0, as in `diffusers`, the library of Hugging Face
+# for diffusion, with which we compare.) The mean square stays near 1
 # all the way: what the picture loses, the noise gains. The *schedule*, the
 # list of all $\beta$, is a choice. The **cosine** schedule (2021) takes away
 # the picture more evenly:
@@ -155,6 +159,9 @@ what = "linear falls early and is flat at the end, cosine falls evenly"
 show.figure(fig, alt=f"What is left of the picture, against t: {what}.")
 
 # %% [markdown]
+# By $t = 600$ the linear schedule has hardly anything left: its last 400
+# moments are noise alone. The cosine spreads the loss over all of them.
+#
 # ## What the network learns
 #
 # Show a network the noised $x_t$ and the moment $t$, and ask: *which noise
@@ -162,6 +169,9 @@ show.figure(fig, alt=f"What is left of the picture, against t: {what}.")
 #
 # $$\mathcal{L} = \mathbb{E}_{x_0,\, t,\, \varepsilon}\;
 # \big\lVert\, \varepsilon - \varepsilon_\theta(x_t, t)\, \big\rVert^2$$
+#
+# Here $\varepsilon_\theta$ is the network with its weights $\theta$, and
+# $\mathbb{E}$ is the mean over pictures $x_0$, moments and noises.
 #
 # The network cannot know the answer: many points may have led to this $x_t$.
 # A squared error is smallest when it answers with the **mean** of all noises
@@ -214,6 +224,9 @@ torch.testing.assert_close(naive, fast)
 print(f"the loss of a network that knows nothing yet: {fast:.2f}")
 
 # %% [markdown]
+# (So large, because its last layer is random, for the proof. A fresh one answers
+# 0, which costs 1, the mean square of the noise.)
+#
 # Train it on two shapes, the drop and **two moons**. `fit` is the loop of
 # the lessons before; the batches are points, the loss is the one just
 # proved.
@@ -348,7 +361,8 @@ show.figure(
 #
 # We do not know $x_0$. **DDPM** takes what the network sees in its place,
 # $\hat x_0 = (x_t - \sqrt{1 - \bar\alpha_t}\,\hat\varepsilon) /
-# \sqrt{\bar\alpha_t}$, draws from that, and goes on.
+# \sqrt{\bar\alpha_t}$ with the network's answer $\hat\varepsilon$, draws from that,
+# and goes on.
 
 # %% exercise 31.4
 
@@ -500,7 +514,7 @@ print(f"correlation of the start and the end of a particle: {same:.3f}")
 # %% [markdown]
 # So S3 is right about the picture and wrong about the film. The model does
 # not undo *this* diffusion; what was mixed stays mixed. It makes **another**
-# drop, of new particles in new places. That is just what a generator should
+# drop, of new particles in new places. That is what a generator should
 # do.
 #
 # ### Perfect is not good
@@ -530,10 +544,11 @@ print(f"{len(copies)} samples; all are copies of one of {len(few)} points")
 # ## Digits
 #
 # 1,797 handwritten digits of 8 x 8 pixels with 0 to 16 units of ink, scaled
-# to
-# -1 (paper) to 1. A quarter is kept apart: no model below sees it. A **judge**,
-# a support vector machine, learns what digits look like from the training
-# part, and will say whether a drawn 7 is a 7. How good is it itself?
+# so that paper is -1 and full ink 1. A quarter is kept apart: no model below
+# sees it. A **judge** learns what digits look like from the training part, and
+# will say whether a drawn 7 is a 7. (It is a *support vector machine*, a
+# classifier of scikit-learn; how it works does not matter here.) How good is it
+# itself?
 
 # %%
 from course_utils.data import digits
@@ -591,12 +606,16 @@ with show.style():
     fig, axes = plt.subplots(1, 8, figsize=(7.2, 1.6), layout="constrained")
     for ax, t, x, share in zip(axes, times, noised, right):
         draw(ax, x[:3], 1, f"t = {t}\n{share:.0%} right")
-what = "three digits dissolve, and the judge's share falls from 99 to 10 %"
+falls = f"the judge's share falls from {right[0]:.0%} to {right[-1]:.0%}"
+what = f"three digits dissolve, and {falls}"
 show.figure(fig, alt=f"Digits at eight moments: {what}.")
 found = "the judge falls from 99 % to chance; one formula, nothing to learn"
 _ = claim("R31", verdict="holds", measured=found)
 
 # %% [markdown]
+# At $t = 400$ the judge still reads 85 digits of 100, in which you may see
+# little more than a smudge. At the end it is right one time in ten: chance.
+#
 # ### Three questions for a network
 #
 # Of $x_t = a\,x_0 + s\,\varepsilon$ (with $a = \sqrt{\bar\alpha_t}$ and $s =
@@ -684,6 +703,8 @@ print({kind: f"{seconds:.0f} s" for kind, seconds in took.items()})
 # $$d^2 = \lVert m_a - m_b \rVert^2 + \operatorname{tr}\!\big(C_a + C_b -
 # 2\,(C_a C_b)^{1/2}\big)$$
 #
+# ($\operatorname{tr}$ is the sum of a matrix's diagonal, and the power 1/2 is the
+# root of a matrix.)
 # With the features of a large network, Inception, this is the *FID* of the
 # papers. Zero is best. Of a few hundred pictures it is never zero, even for
 # real ones, so we always print what fresh real digits get.
@@ -783,8 +804,8 @@ show.table(rows, columns, caption="Asked for x0, for v, for the noise")
 # Li and K. He made the same case in 2025.) So for the rest of this lesson:
 # $x_0$.
 #
-# Is the judge fair? It learned from the same pictures as the model, so it
-# would praise every copy. Ask a second judge, who learned from the pictures
+# Is the judge fair? It learnt from the same pictures as the model, so it
+# would praise every copy. Ask a second judge, who learnt from the pictures
 # that were kept apart. It has seen fewer, so its own mistakes come first:
 
 # %%
@@ -877,7 +898,8 @@ show.figure(fig, alt=f"Fréchet distance against steps, two curves: {what}.")
 
 # %% [markdown]
 # Two steps are too few, ten are nearly enough. DDIM in 20 steps is no worse
-# than DDPM in 200, at a tenth of the price.
+# than DDPM in 200, at a tenth of the price. (How the curves cross further right is
+# one draw of 500 digits: no finding.)
 #
 # ### What it draws, and how strongly
 #
@@ -937,7 +959,8 @@ show.figure(fig, alt=f"Three grids of digits: {one}; {two}.")
 #
 # A third way to control: fix a part. Nothing has to be trained for
 # **in-painting**. Before each step what is known is put in its place, noised
-# as much as the rest is. The model makes the rest fit.
+# as much as the rest is. The model makes the rest fit. Each step is taken three
+# times (`repeats`), with new noise in between, so that both halves can agree.
 
 # %% exercise 31.9
 
@@ -1007,7 +1030,7 @@ show.table(rows, columns_2, caption="About the same time on the processor")
 
 # %% [markdown]
 # In about the same time the plain network does best *here*: on 64 pixels its
-# steps are so cheap that it takes three times as many. That is one seed and
+# steps are so cheap that it takes 3.5 to 4 times as many. That is one seed and
 # a few seconds; on large pictures nobody uses an MLP. The U-Net gets far
 # with less than a third of the weights, since a stroke looks the same everywhere.
 
@@ -1018,8 +1041,8 @@ show.table(rows, columns_2, caption="About the same time on the processor")
 # **variational autoencoder** (2013) squeezes a picture through a short
 # *code*, here of 8 numbers. Its **encoder** answers with a cloud, mean $\mu$
 # and variance $\sigma^2$; a code $\mu + \sigma\varepsilon$ is drawn from it,
-# and the **decoder** draws the picture again. The loss has two parts, and a weight
-# $\lambda$ between them:
+# and the **decoder** draws the picture again, $\hat x$. The loss has two parts, and
+# a weight $\lambda$ between them:
 #
 # $$\tfrac12 \lVert x - \hat x \rVert^2 \;+\; \lambda\,
 # \mathrm{KL}\big(N(\mu, \sigma^2)\,\Vert\, N(0, I)\big)$$
@@ -1111,8 +1134,9 @@ show.figure(fig, alt=f"Samples of three VAEs: {one}.")
 # ## GAN: a forger and an expert
 #
 # A **generative adversarial network** (2014) measures nothing. A *generator*
-# $G$ makes pictures of random codes; a *discriminator* $D$ learns to tell
-# them from real ones, and $G$ learns to deceive $D$:
+# $G$ makes pictures of random codes $z$; a *discriminator* $D$ learns to tell
+# them from real ones $x$, for which it should answer 1, and $G$ learns to
+# deceive $D$:
 #
 # $$\mathcal{L}_D = -\log D(x) - \log(1 - D(G(z))), \qquad
 # \mathcal{L}_G = -\log D(G(z))$$
@@ -1282,9 +1306,9 @@ show.figure(fig, alt=f"Six grids of samples: {one}; {two}.")
 # from a mean and a few directions. So always run the cheap baseline, look at
 # the pictures, and never trust one number.
 #
-# By its *edges* the VAE is the most blurred. And diffusion is nearest to its training pictures,
-# a little nearer than real digits are. Whether it copies more when it is trained
-# for longer, you can measure with the cells above.
+# By its *edges* the VAE is the most blurred. And diffusion is nearest to its
+# training pictures, a little nearer than real digits are. Whether it copies more
+# when it is trained for longer, you can measure with the cells above.
 #
 # ## When it goes wrong
 #
