@@ -13,6 +13,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -29,6 +31,7 @@ python3 course.py lab      open the lessons in JupyterLab
 python3 course.py site     build the lessons as a web site in build/site
 python3 course.py check    everything that CI runs
 python3 course.py doctor   what is missing on this machine, and how to mend it
+python3 course.py install  put what is missing into the environment again
 python3 course.py --help   all commands
 """
 
@@ -38,6 +41,9 @@ def main(arguments):
         return with_another_python(arguments)
     if not arguments:
         print(USAGE, end="")
+        return 0
+    if arguments == ["install"]:
+        install((installed() or ["lab"])[-1], anew=True)
         return 0
     install(extra_for(arguments))
     return hand_over([str(python_in(VENV)), "-m", "course_utils", *arguments])
@@ -63,30 +69,92 @@ def with_another_python(arguments):
     return 1
 
 
-def install(extra):
-    """Make the environment complete for `extra`; do nothing when it is already."""
-    if extra in installed():
+def install(extra, anew=False):
+    """Make the environment complete for `extra`; do nothing when it is already, unless it is asked for anew."""
+    if extra in installed() and not anew:
         return
-    make_environment()
-    print(f"Installing the course into {VENV} (the first time this takes a few minutes) ...", flush=True)
-    command = [python_in(VENV), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["-c", ROOT / "constraints.txt", *places(), "-e", f"{ROOT}[{extra}]"]
-    if subprocess.call([str(part) for part in command]) != 0:
+    require_writable(VENV)
+    require_writable(VENV.parent)
+    with alone():
+        if extra in installed() and not anew:  # another course.py did it while this one waited
+            return
+        make_environment()
+        print(f"Installing the course into {VENV} (the first time this takes a few minutes) ...", flush=True)
+        command = [python_in(VENV), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        command += ["-c", ROOT / "constraints.txt", *places(), "-e", f"{ROOT}[{extra}]"]
+        if subprocess.call([str(part) for part in command]) != 0:
+            sys.exit(
+                "\nThe installation did not finish; what pip says is above. Is there a network, and 4 GB of disk? "
+                "Running the same command again goes on where it stopped."
+            )
+        write_stamp(EXTRAS[: EXTRAS.index(extra) + 1])
+
+
+def write_stamp(extras):
+    """Only a whole stamp says that the environment is complete."""
+    new = STAMP.with_suffix(".new")
+    try:
+        new.write_text(json.dumps({"key": key(), "extras": extras}), encoding="utf-8")
+        os.replace(str(new), str(STAMP))
+    except OSError as error:
+        sys.exit(f"{STAMP} could not be written ({error.strerror}). Make room there, and give the same command again.")
+
+
+def require_writable(folder):
+    """A byte is really written, at the nearest folder that exists: a disk may be full, or mounted read-only."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    trial = place / f".course-{os.getpid()}"
+    try:
+        trial.write_bytes(b"x")
+    except OSError as error:
         sys.exit(
-            "\nThe installation did not finish; what pip says is above. Is there a network, and 4 GB of disk? "
-            "Running the same command again goes on where it stopped."
+            f"The environment belongs into {folder}, which cannot be written ({error.strerror}). Name another "
+            "folder, with 4 GB of room: COURSE_VENV=FOLDER python3 course.py run"
         )
-    complete = EXTRAS[: EXTRAS.index(extra) + 1]
-    STAMP.write_text(json.dumps({"key": key(), "extras": complete}), encoding="utf-8")
+    finally:
+        if trial.exists():
+            trial.unlink()
+
+
+@contextmanager
+def alone():
+    """One installation at a time. The system lets go of the lock when the process ends, however it does."""
+    VENV.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{VENV}.lock", "w", encoding="utf-8") as file:
+        said = False
+        while not taken(file):
+            if not said:
+                print("Another course.py is installing into the same folder; waiting for it ...", flush=True)
+            said = True
+            time.sleep(0.2)
+        yield
+
+
+def taken(file):
+    """Lock an open file, unless another process has it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
 
 
 def installed():
     """The extras that are installed from this very pyproject.toml and constraints.txt."""
     try:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return stamp["extras"] if stamp["key"] == key() and works(python_in(VENV)) else []
+    except (OSError, ValueError, TypeError, KeyError):
         return []
-    return stamp["extras"] if stamp.get("key") == key() and works(python_in(VENV)) else []
 
 
 def key():
@@ -146,4 +214,10 @@ def hand_over(command):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on from there.")

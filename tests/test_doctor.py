@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+from course_utils.data import downloadable
+from course_utils.data._cache import kept_on_disk
 from course_utils.toolchain import doctor
 
 
@@ -50,9 +52,36 @@ def test_a_corpus_that_is_missing_is_named(monkeypatch):
     assert len(mends(doctor.corpora)) == 3
 
 
-def test_a_cache_folder_that_cannot_be_written_names_the_variable(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "_writable", lambda folder: folder != doctor.cache_dir())
-    assert "set COURSE_CACHE_DIR to a folder of yours" in mends(doctor.folders).values()
+def test_a_folder_that_cannot_be_written_names_the_variable(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    ((what, mend),) = mends(doctor.folders).items()
+    assert (
+        what
+        == f"the cache folder {tmp_path}/file/cache cannot be written (Not a directory); the lessons run without it"
+    )
+    assert mend == "set COURSE_CACHE_DIR to a folder of yours"
+
+
+def test_what_in_the_cache_is_of_no_use_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    assert list(doctor.cache()) == []
+    kept_on_disk("words", "1", lambda: ["a"])
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / ".other.lock").touch()
+    assert mends(doctor.cache) == {}
+    whole = (tmp_path / "words-1.json").read_text(encoding="utf-8")
+    (tmp_path / "words-0.json").write_text('["of a version without checksums"]', encoding="utf-8")
+    (tmp_path / "words-2.json").write_text(whole[:-1], encoding="utf-8")
+    (tmp_path / "words-3.jsonx7c").write_text(whole[:5], encoding="utf-8")
+    (tmp_path / "downloads" / downloadable()["tinyshakespeare"].file).write_text("to be", encoding="utf-8")
+    faults = {what.removeprefix(f"{tmp_path}/").replace(" and is never used", "") for what in mends(doctor.cache)}
+    assert faults == {
+        "words-0.json is damaged",
+        "words-2.json is damaged",
+        "words-3.jsonx7c was left half-written",
+        "downloads/tinyshakespeare.txt is not the published file (it has 5 bytes, the published file has 1,115,394)",
+    }
 
 
 def test_a_check_that_fails_is_a_finding(monkeypatch):

@@ -2,7 +2,10 @@
 
 import hashlib
 import re
+import subprocess
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,10 +18,11 @@ CONTENT = b"ants work and bees fly\n" * 50_000  # more than one chunk
 
 
 class Server(ThreadingHTTPServer):
-    """Sends `body`, claims that it has `length` bytes, answers `status`, and counts the requests."""
+    """Sends `body` and waits a `pause` in the middle, claims that it has `length` bytes, answers `status`, and counts
+    the requests."""
 
     daemon_threads = True
-    body, length, status, requests = CONTENT, len(CONTENT), 200, 0
+    body, length, status, pause, requests = CONTENT, len(CONTENT), 200, 0.0, 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,7 +33,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(self.server.length))
         self.end_headers()
-        self.wfile.write(self.server.body)
+        middle = len(self.server.body) // 2
+        self.wfile.write(self.server.body[:middle])
+        time.sleep(self.server.pause)
+        self.wfile.write(self.server.body[middle:])
 
     def log_message(self, *arguments):
         pass
@@ -67,7 +74,9 @@ def folder(monkeypatch, tmp_path, server):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    """What lies in the folder, the empty file that is locked during a download aside."""
+    found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    return [name for name in found if name != ".ants.txt.lock"]
 
 
 def test_good_file_arrives_once(folder, server):
@@ -103,11 +112,36 @@ def test_another_file_is_refused(folder, server, body):
     assert data.download("ants").read_bytes() == CONTENT
 
 
-def test_transfer_that_breaks_off_leaves_nothing(folder, server):
+def test_transfer_that_breaks_off_leaves_nothing_and_a_second_try_succeeds(folder, server):
     server.body = CONTENT[:300_000]
-    with pytest.raises(ConnectionError, match=r"ants didn't arrive from 127\.0\.0\.1:\d+: .*instead: course_utils"):
+    url = rf"http://127\.0\.0\.1:{server.server_port}/ants\.txt"
+    message = rf"ants didn't arrive from {url}: .*put it at {folder}/ants\.txt, or use instead: course_utils"
+    with pytest.raises(ConnectionError, match=message):
         data.download("ants")
     assert names(folder) == []
+    server.body = CONTENT
+    assert data.download("ants").read_bytes() == CONTENT
+
+
+TWO = """
+import sys
+from pathlib import Path
+from course_utils import data
+from course_utils.data import downloads
+downloads.data_path = lambda name: Path(sys.argv[1], name)
+assert data.download("ants").stat().st_size == int(sys.argv[2])
+"""
+
+
+def test_two_at_once_fetch_it_once(folder, server, tmp_path):
+    server.pause = 1.0
+    command = [sys.executable, "-c", TWO, str(tmp_path), str(len(CONTENT))]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = "".join(one.communicate(timeout=60)[0] for one in both)
+    assert [one.returncode for one in both] == [0, 0]
+    assert said.count("Another process is fetching ants; waiting for it.") == 1
+    assert server.requests == 1
+    assert names(folder) == ["ants.txt"]
 
 
 def test_keyboard_interrupt_leaves_nothing(folder, monkeypatch):
@@ -145,7 +179,7 @@ def test_damaged_copy_is_never_used_offline(folder, server):
 def test_offline_error_names_what_to_use_instead(folder, server):
     server.shutdown()
     server.server_close()
-    message = r"no connection\. Try again with a network, or use instead: course_utils\.data\.wikipedia\(\)$"
+    message = r"no connection\. Try again with a network, .*, or use instead: course_utils\.data\.wikipedia\(\)$"
     with pytest.raises(ConnectionError, match=message):
         data.download("ants")
     assert names(folder) == []
@@ -158,10 +192,14 @@ def test_a_good_copy_needs_no_network(folder, server):
     assert data.download("ants").read_bytes() == CONTENT
 
 
-def test_missing_file_says_what_the_server_said(folder, server):
-    server.status = 404
-    with pytest.raises(ConnectionError, match="the server answered 404 Not Found"):
+@pytest.mark.parametrize(
+    ("status", "said"), [(404, "404 Not Found"), (500, "500 Internal Server Error"), (407, "407 Proxy Auth")]
+)
+def test_a_refusal_says_what_the_server_said(folder, server, status, said):
+    server.status = status
+    with pytest.raises(ConnectionError, match=f"the server answered {said}"):
         data.download("ants")
+    assert names(folder) == []
 
 
 def test_folder_that_cannot_be_written(folder, server, monkeypatch, tmp_path):
@@ -177,6 +215,8 @@ def test_unknown_name_names_near_ones(folder, server):
         data.download("bees-6B")
     with pytest.raises(ValueError, match=r"'zzz'; There are: ants, bees-6b$"):
         data.download("zzz")
+    with pytest.raises(ValueError, match=r"data set is called 3; There are: ants, bees-6b$"):
+        data.download(3)
     assert server.requests == 0
 
 

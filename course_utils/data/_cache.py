@@ -20,13 +20,27 @@ def kept_on_disk(name: str, key: str, make: Callable[[], Any]) -> Any:
     """
     path = cache_dir() / f"{name}-{key}.json"
     with contextlib.suppress(OSError, ValueError):
-        checksum, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if checksum == _checksum(body):
-            return json.loads(body)
+        return json.loads(_body(path))
     body = json.dumps(make(), ensure_ascii=False)
     with contextlib.suppress(OSError):
         _write_whole(path, f"{_checksum(body)}\n{body}")
     return json.loads(body)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is one that `kept_on_disk` wrote, unchanged."""
+    try:
+        return bool(_body(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _body(path: Path) -> str:
+    """What a file holds below its checksum. Raises ValueError where they don't agree."""
+    checksum, _, body = path.read_text(encoding="utf-8").partition("\n")
+    if checksum != _checksum(body):
+        raise ValueError(f"{path} is damaged")
+    return body
 
 
 def _checksum(text: str) -> str:
@@ -41,6 +55,6 @@ def _write_whole(path: Path, text: str) -> None:
         with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         os.replace(beside, path)
-    except OSError:
+    except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise

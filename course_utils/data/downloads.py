@@ -2,12 +2,12 @@
 
 import difflib
 import hashlib
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from course_utils.data._paths import cache_dir, data_path
+from course_utils.data._paths import cache_dir, data_path, obstacle, shortage
 
 TIMEOUT = 30  # seconds without an answer
 
@@ -43,45 +43,75 @@ def download(name: str) -> Path:
 
     The file lies in `cache_dir()/downloads` (set the folder with the environment variable COURSE_CACHE_DIR). Every
     call compares its size and SHA-256 with `data/downloads.yaml`: a file that was cut off or altered is fetched
-    anew. A download arrives under another name and is moved into place only when it is the published file.
+    anew. A download arrives under another name and is moved into place only when it is the published file. Where
+    another process fetches the same file, this one waits and then uses it.
 
     Raises ValueError for an unknown name (it names near ones) and for a file that is not what was published,
-    ConnectionError without a network (it names what to use instead), and OSError for a folder that can't be written.
+    ConnectionError without a network (it names what to use instead), and OSError for a folder that can't be written
+    or a disk without the room.
     """
     known = downloadable()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
+        near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(f"no data set is called {name!r}; {hint}There are: {', '.join(sorted(known))}")
     data_set = known[name]
     path = cache_dir() / "downloads" / data_set.file
     if difference(path, data_set) is not None:
         _check_writable(path.parent, data_set)
-        _fetch(data_set, path)
+        with _alone(path, data_set):
+            if difference(path, data_set) is not None:  # nobody has fetched it while we waited
+                _fetch(data_set, path)
     return path
 
 
 def difference(path: Path, data_set: DataSet) -> str | None:
     """What makes a file differ from the published one, in words; None when it is the same."""
-    if not path.is_file():
-        return "it is not there"
-    size = path.stat().st_size
-    if size != data_set.bytes:
-        return f"it has {size:,} bytes, the published file has {data_set.bytes:,}"
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        if not path.is_file():
+            return "it is not there"
+        size = path.stat().st_size
+        if size != data_set.bytes:
+            return f"it has {size:,} bytes, the published file has {data_set.bytes:,}"
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:  # somebody else's folder, a disk that fails
+        return f"it can't be read ({error.strerror})"
     return None if found == data_set.sha256 else f"its SHA-256 is {found}, published is {data_set.sha256}"
 
 
 def _check_writable(folder: Path, data_set: DataSet) -> None:
+    reason = obstacle(folder) or shortage(folder, data_set.bytes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise OSError(
-            f"can't write into {folder} ({error.strerror}), where {data_set.name} belongs; set the environment "
-            f"variable COURSE_CACHE_DIR to a folder that you may write, or use {data_set.offline}"
-        ) from error
+        reason = reason or str(error.strerror)
+    if reason:
+        raise OSError(f"can't write into {folder} ({reason}), where {data_set.name} belongs; {_ways_out(data_set)}")
+
+
+def _ways_out(data_set: DataSet) -> str:
+    return (
+        "make room there, set the environment variable COURSE_CACHE_DIR to a folder that you may write, or use "
+        f"{data_set.offline}"
+    )
+
+
+@contextmanager
+def _alone(path: Path, data_set: DataSet) -> Iterator[None]:
+    """Only one process at a time fetches a file; the system lets go of the lock when the process ends, however."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"Another process is fetching {data_set.name}; waiting for it.", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _fetch(data_set: DataSet, path: Path) -> None:
@@ -96,8 +126,13 @@ def _fetch(data_set: DataSet, path: Path) -> None:
             pooch.retrieve(data_set.url, f"sha256:{data_set.sha256}", path.name, path.parent, downloader=fetch)
     except requests.RequestException as error:
         raise ConnectionError(
-            f"{data_set.name} didn't arrive from {urlsplit(data_set.url).netloc}: {_reason(error)}{damaged}. "
-            f"Try again with a network, or use instead: {data_set.offline}"
+            f"{data_set.name} didn't arrive from {data_set.url}: {_reason(error)}{damaged}. Try again with a network, "
+            f"or fetch it by other means and put it at {path}, or use instead: {data_set.offline}"
+        ) from error
+    except OSError as error:
+        raise OSError(
+            f"{data_set.name} from {data_set.url} could not be written to {path} ({error.strerror}); it needs "
+            f"{data_set.bytes / 1e6:,.1f} MB. To mend: {_ways_out(data_set)}"
         ) from error
     except ValueError as error:  # the checksum differs; pooch has deleted what arrived
         raise ValueError(

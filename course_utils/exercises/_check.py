@@ -24,9 +24,8 @@ def check(id: str, mine: Any, record: bool = True) -> Verdict:
     exercise = get(id)
     found = _sandbox.run(partial(judge, exercise, mine), exercise.seconds)
     verdict = found if isinstance(found, Verdict) else _stopped(exercise, found)
-    _cards.show(_card(verdict))
-    if record and verdict.status == "correct":
-        _progress.record(id)
+    remark = _progress.record(id) if record and verdict.status == "correct" else ""
+    _cards.show(_card(verdict, remark))
     return verdict
 
 
@@ -35,7 +34,7 @@ def _stopped(exercise: Exercise, found: _sandbox.Stopped) -> Verdict:
     return Verdict(exercise.id, exercise.title, "raised", found.reason, case=heard["case"], output=heard["output"])
 
 
-def _card(verdict: Verdict) -> _cards.Card:
+def _card(verdict: Verdict, remark: str = "") -> _cards.Card:
     rows = {
         "input": verdict.case,
         "expected": verdict.expected,
@@ -53,7 +52,7 @@ def _card(verdict: Verdict) -> _cards.Card:
         head=f"{head} · Exercise {verdict.id} {verdict.title}",
         message=verdict.message,
         rows=[(label, text) for label, text in rows.items() if text],
-        notes=[note for note in (more, verdict.note, stuck) if note],
+        notes=[note for note in (more, verdict.note, stuck, remark) if note],
         output=verdict.output,
     )
 
@@ -65,7 +64,7 @@ def hint(id: str, number: int | None = None) -> None:
     """
     exercise = get(id)
     last = len(exercise.hints)
-    if number is not None and not 1 <= number <= last:
+    if number is not None and (not isinstance(number, int) or not 1 <= number <= last):
         raise ValueError(f"exercise {id} has hints 1 to {last}, not {number!r}")
     if number is None:
         number = _hints_given[id] = min(_hints_given.get(id, 0), last) + 1

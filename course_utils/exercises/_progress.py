@@ -14,6 +14,7 @@ from course_utils.data._paths import user_dir
 from course_utils.exercises._define import lesson_exercises, lessons
 
 _solved_here: dict[str, str] = {}  # by this kernel: kept even where the folder cannot be written
+_remarks: set[str] = set()  # that were made already
 
 
 class Row(NamedTuple):
@@ -40,14 +41,30 @@ def progress_table() -> list[Row]:
     return [Row(one.id, one.title, one.stars, solved.get(one.id, "")) for one in every]
 
 
-def record(id: str) -> None:
-    """Note that an exercise is solved. A folder that cannot be written costs the learner nothing but the note."""
+def record(id: str) -> str:
+    """Note that an exercise is solved. Returns what the learner should know of it, empty where all is well.
+
+    A folder that cannot be written costs nothing but the note; this kernel writes it later if it can. Each remark
+    is made once.
+    """
     _solved_here.setdefault(id, datetime.date.today().isoformat())
-    with contextlib.suppress(OSError):
+    remark = ""
+    try:
         file = _file()
         file.parent.mkdir(parents=True, exist_ok=True)
         with _locked(file.with_suffix(".lock")):
-            _write(file, _merged(_solved_here, _kept(file)))
+            kept, aside = _kept(file)
+            _write(file, _merged(_solved_here, kept))
+        if aside:
+            remark = f"The record of solved exercises could not be read. It is kept as {aside}, and a new one begins."
+    except OSError as error:
+        remark = (
+            f"Noted in this notebook only: {user_dir()} cannot be written ({error.strerror}). The environment "
+            "variable COURSE_USER_DIR names another folder."
+        )
+    new = remark not in _remarks
+    _remarks.add(remark)
+    return remark if new else ""
 
 
 def _file() -> Path:
@@ -72,20 +89,24 @@ def _read(file: Path) -> dict[str, str] | None:
     return found if ours else None
 
 
-def _kept(file: Path) -> dict[str, str]:
-    """The file's record; a damaged file is moved aside, not overwritten."""
-    found = _read(file)
+def _kept(file: Path) -> tuple[dict[str, str], Path | None]:
+    """The file's record; a damaged file is moved aside, not overwritten, and its new name returned."""
+    found, aside = _read(file), None
     if found is None:
         names = (file.with_suffix(f".json.bak{n or ''}") for n in count())
-        file.replace(next(name for name in names if not name.exists()))
-    return found or {}
+        aside = file.replace(next(name for name in names if not name.exists()))
+    return found or {}, aside
 
 
 def _write(file: Path, solved: dict[str, str]) -> None:
     """Replace the file as a whole, so that nobody ever reads half of it."""
     part = file.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(solved, indent=1) + "\n", encoding="utf-8")
-    part.replace(file)
+    try:
+        part.write_text(json.dumps(solved, indent=1) + "\n", encoding="utf-8")
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -6,19 +6,22 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.data import cache_dir
-from course_utils.data._paths import user_dir
+from course_utils.data import cache_dir, downloadable
+from course_utils.data._cache import is_whole
+from course_utils.data._paths import obstacle, user_dir
+from course_utils.data.downloads import difference
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-REINSTALL = "run `python3 course.py run` in the checkout, or `pip install --force-reinstall {}`"
+REINSTALL = "run `python3 course.py install` in the checkout, or `pip install --force-reinstall {}`"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def examine() -> list[Finding]:
     for check in CHECKS:
         try:
             found += check()
+        except ModuleNotFoundError as error:
+            found.append(Finding(f"{error.name} is missing", REINSTALL.format(error.name)))
         except Exception as error:
             found.append(Finding(f"{check.__name__}: {error!r}", "please report this as a bug of `course doctor`"))
     return found
@@ -61,7 +66,7 @@ def packages() -> Iterator[Finding]:
     try:
         wanted = [Requirement(line) for line in requires("course-utils") or []]
     except PackageNotFoundError:
-        yield Finding("course-utils is not installed", "run `python3 course.py run` in the checkout")
+        yield Finding("course-utils is not installed", "run `python3 course.py install` in the checkout")
         return
     needed = [need for need in wanted if not need.marker or need.marker.evaluate({"extra": "lab"})]
     faults = [(need.name, _fault(need.name, need.specifier)) for need in needed]
@@ -84,6 +89,9 @@ def torch() -> Iterator[Finding]:
     """Whether torch loads, and on what it computes."""
     try:
         module = importlib.import_module("torch")
+    except FileNotFoundError:
+        yield Finding("torch cannot be loaded without a folder for temporary files", "see above")
+        return
     except (ImportError, OSError) as error:
         yield Finding(f"torch cannot be loaded: {error}", REINSTALL.format("torch"))
         return
@@ -108,24 +116,56 @@ def corpora() -> Iterator[Finding]:
 
 def folders() -> Iterator[Finding]:
     """Where the course writes, if it may."""
-    for what, folder in (("cache", cache_dir()), ("progress", user_dir()), ("working", Path.cwd())):
-        if _writable(folder):
-            yield Finding(f"the {what} folder can be written")
+    for what, folder, mend in (
+        ("cache", cache_dir(), "set COURSE_CACHE_DIR to a folder of yours"),
+        ("progress", user_dir(), "set COURSE_USER_DIR to a folder of yours"),
+        ("working", Path.cwd(), "use `--build-dir FOLDER` with course run"),
+    ):
+        if reason := obstacle(folder):
+            sentence = f"the {what} folder {folder} cannot be written ({reason}); the lessons run without it"
+            yield Finding(sentence, mend, serious=False)
         else:
-            variable = {"cache": "COURSE_CACHE_DIR", "progress": "COURSE_USER_DIR"}.get(what)
-            mend = f"set {variable} to a folder of yours" if variable else "use `--build-dir FOLDER` with course run"
-            yield Finding(
-                f"the {what} folder {folder} cannot be written; the lessons run without it",
-                mend,
-                serious=False,
-            )
+            yield Finding(f"the {what} folder can be written")
 
 
-def _writable(folder: Path) -> bool:
-    for place in (folder, *folder.parents):
-        if place.exists():
-            return os.access(place, os.W_OK)
-    return False
+def temporary() -> Iterator[Finding]:
+    """Jupyter and torch keep files for the time of a run."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        yield Finding(f"there is no folder for temporary files: {error.strerror}", "set TMPDIR to a folder of yours")
+    else:
+        yield Finding("there is a folder for temporary files")
+
+
+def cache() -> Iterator[Finding]:
+    """What lies in the cache folder: files of this and other versions, and what a killed process left there."""
+    files = [path for path in _files(cache_dir()) if not path.name.endswith(".lock")]
+    if not files:
+        return
+    size = f"{sum(path.stat().st_size for path in files) / 1e6:,.0f} MB"
+    yield Finding(f"the cache holds {len(files)} files, {size}; it may be deleted at any time")
+    for path in files:
+        if fault := _fault_of(path):
+            yield Finding(f"{path} {fault} and is never used", "delete it, or leave it: it does no harm", serious=False)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, and none where it can't be read."""
+    return [Path(root) / name for root, _, names in os.walk(folder) for name in names]
+
+
+def _fault_of(path: Path) -> str:
+    """What is wrong with a file in the cache; empty where nothing is, or nothing is known of it."""
+    if path.parent == cache_dir():
+        if path.suffix != ".json":
+            return "was left half-written"
+        return "" if is_whole(path) else "is damaged"
+    published = {data_set.file: data_set for data_set in downloadable().values()}
+    if path.parent == cache_dir() / "downloads" and path.name in published:
+        fault = difference(path, published[path.name])
+        return f"is not the published file ({fault})" if fault else ""
+    return ""
 
 
 def disk() -> Iterator[Finding]:
@@ -158,9 +198,11 @@ def loopback() -> Iterator[Finding]:
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     python,
     packages,
+    temporary,
     torch,
     corpora,
     folders,
+    cache,
     disk,
     text_encoding,
     loopback,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from course_utils.toolchain.source import CourseError
 
 CELL_SECONDS = 600
 SAMPLE_SECONDS = 0.2
@@ -48,8 +51,9 @@ def execute(
 
     `on_kernel(process)` is called when the kernel has started, `on_cell(i)` before the i-th cell. What the kernel
     itself writes goes to the file `log`.
-    Raises LessonStopped; the outputs up to then are kept in the notebook.
+    Raises LessonStopped; the outputs up to then are kept in the notebook. Raises CourseError where no kernel can start.
     """
+    _require_temporary_folder()
     client = NotebookClient(
         notebook,
         timeout=cell_seconds,
@@ -76,6 +80,14 @@ def execute(
     return Effort(time.perf_counter() - started, round(max(samples) / 1e6))
 
 
+def _require_temporary_folder() -> None:
+    """Jupyter writes a kernel's address to a temporary file."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise CourseError(f"{error.strerror}. Name a folder that you can write: set TMPDIR=FOLDER.") from None
+
+
 async def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, index: int, cell_seconds: int) -> None:
     try:
         await client.async_execute_cell(cell, index)
@@ -84,7 +96,7 @@ async def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, ind
     except CellTimeoutError:
         raise LessonStopped(index, f"still running after {cell_seconds} s\n\n{_excerpt(cell.source)}") from None
     except DeadKernelError:
-        message = "the kernel died (out of memory, or killed from outside)"
+        message = "the kernel died (out of memory, or killed from outside): close other programs, run it again alone"
         raise LessonStopped(index, f"{message}\n\n{_excerpt(cell.source)}") from None
 
 

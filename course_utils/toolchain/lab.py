@@ -1,11 +1,14 @@
 """`course lab`: JupyterLab on this machine only, with its token, opened at the course's start page."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from course_utils.toolchain.source import Course
+from course_utils.data._paths import obstacle
+from course_utils.toolchain.source import Course, CourseError
+from course_utils.toolchain.terminal import missing
 
 START = "notebooks/index.ipynb"
 CONFIG = Path(__file__).parent / "jupyter"  # no pop-up that asks to fetch Jupyter's news
@@ -36,7 +39,14 @@ def environment() -> dict[str, str]:
 
 
 def lab(course: Course, further: list[str]) -> int:
-    """Run JupyterLab until it is stopped. A taken port is no fault: it takes the next one."""
+    """Run JupyterLab until it is stopped. A taken port is no fault: it takes the next one, and says which.
+
+    Errors: CourseError where JupyterLab is not installed.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CourseError(missing("jupyterlab"))
+    if reason := obstacle(course.notebooks):
+        print(f"{course.notebooks} cannot be written ({reason}): what you change there is not kept. Copy it elsewhere.")
     print("JupyterLab starts; your browser opens at the course's start page. Ctrl-C twice stops it.", flush=True)
     start = command(course, further)
     if os.name != "nt":

@@ -1,16 +1,20 @@
 """Checkpoints: all that a run needs to go on as if nothing had happened, in a file that is whole or not there.
 
 A file arrives under another name, is brought to the disk, and takes its name in one step; the one before it is kept
-beside it. So a process, or the machine, may die at any moment.
+beside it. So a process, or the machine, may die at any moment. A lock keeps a second run away from the same file.
 """
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
+
+from course_utils.data._paths import shortage
 
 FORMAT = 1
 
@@ -18,7 +22,8 @@ FORMAT = 1
 class Checkpoint:
     """The file of a run. `settings` is what must be the same when it goes on: names and plain values.
 
-    The folder is made if there is none. Errors: OSError if a file can't be written there.
+    The folder is made if there is none. Errors: OSError if a file can't be written there, the disk has no room for
+    it, or another run writes it: `with checkpoint:` keeps the others away.
     """
 
     def __init__(
@@ -33,18 +38,38 @@ class Checkpoint:
         self.previous = self.path.with_name(self.path.name + ".previous")
         self.model, self.optimizer = model, optimizer
         self.settings = settings | _describe_model(model) | _describe_optimizer(optimizer)
+        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock")) if writes else None
         if writes:
             self._check_writable()
+
+    def __enter__(self) -> Self:
+        if self._lock:
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise OSError(f"another run writes the checkpoint {self.path}; give this one another file") from None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lock:
+            self._lock.release()
 
     def _check_writable(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.is_dir():
                 raise IsADirectoryError("it is a folder")
-            self._new.touch()
-            self._new.unlink()
+            with tempfile.TemporaryFile(dir=self.path.parent) as file:
+                file.write(b"x")
         except OSError as error:
             raise OSError(f"can't write the checkpoint {self.path}: {error.strerror or error}") from error
+        if reason := shortage(self.path.parent, self._bytes()):
+            raise OSError(f"no room for the checkpoint {self.path}: {reason}; make room, or give another folder")
+
+    def _bytes(self) -> int:
+        """What the disk must still take, at least: the file, the one before it, and a third while it is written."""
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+        return weights * (3 - self.path.exists() - self.previous.exists())
 
     def read(self) -> dict[str, Any] | None:
         """What was saved last, None if nothing was.
@@ -73,13 +98,24 @@ class Checkpoint:
             "optimizer": self.optimizer.state_dict(),
             "run": run,
         }
-        with self._new.open("wb") as file:
-            torch.save(saved, file)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self._new.open("wb") as file:
+                torch.save(saved, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except Exception as error:  # torch turns an OSError into a RuntimeError
+            self._new.unlink(missing_ok=True)
+            raise OSError(self._not_written(error)) from error
         if self.path.exists():
             os.replace(self.path, self.previous)
         os.replace(self._new, self.path)
+
+    def _not_written(self, error: Exception) -> str:
+        """What to do where the disk filled up, or failed, in the middle of a training."""
+        size = self.path.stat().st_size if self.path.exists() else self._bytes()
+        reason = shortage(self.path.parent, size) or str(error).splitlines()[0]
+        kept = f"; {self.path} is whole, and the same call goes on from it" if self.path.exists() else ""
+        return f"the checkpoint {self._new} could not be written: {reason}{kept}. Make room, then run it again."
 
     @property
     def _new(self) -> Path:
