@@ -210,7 +210,8 @@ class _Batch(NamedTuple):
         """left[i] . right[j] at the batch's places. Torch's kernel is ten times faster than to gather the rows."""
         size = len(self.indptr) - 1
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+            # Torch calls its CSR tensors beta; 2.11 also warns of unchecked invariants where they were declined.
+            warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
             places = torch.sparse_csr_tensor(
                 torch.from_numpy(self.indptr),
                 torch.from_numpy(self.indices),
