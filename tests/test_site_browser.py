@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 DESKTOP, PHONE = {"width": 1300, "height": 1000}, {"width": 390, "height": 844}
 SLUGS = {lesson.number: lesson.slug for lesson in COURSE.lessons()}
-LESSONS = [f"notebooks/{SLUGS[number]}" for number in (0, 6, 27)]
+LESSONS = [f"notebooks/{SLUGS[number]}" for number in (0, 1, 3)]
 CHECKED = ["index", "ledger", "glossary", "reference/blocks", "search", *LESSONS]
 
 
@@ -69,7 +69,7 @@ def test_every_page_opens_without_a_fault_and_fits_a_phone(visit):
     wide = []
     for place in all_pages():
         page = visit(place, PHONE)
-        assert page.locator("h1").first.is_visible(), place
+        assert page.locator("#main-content h1:visible").count() == 1, place
         extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if extra > 0:
             wide.append((place, extra))
@@ -88,7 +88,8 @@ def serious(page) -> list[str]:
     """What axe-core finds on a page that is serious or critical."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    # Without preload: axe would ask for the sheets that a style sheet imports in the wrong folder.
+    found = Axe().run(page, options={"preload": False}).response["violations"]
     return [
         f"{fault['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
         for fault in found
@@ -100,8 +101,8 @@ def serious(page) -> list[str]:
 def test_axe_sees_a_planted_fault(visit):
     page = visit("glossary.html")
     page.evaluate("document.querySelector('article p').style.color = '#ccc'")
-    page.evaluate("document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=\"data:,\">')")
-    assert {fault.split(":")[0] for fault in serious(page)} == {"color-contrast", "image-alt"}
+    page.evaluate("document.querySelector('article').append(document.createElement('button'))")
+    assert {fault.split(":")[0] for fault in serious(page)} == {"color-contrast", "button-name"}
 
 
 def test_search_finds_a_word(visit):
@@ -115,10 +116,11 @@ def test_dark_mode_toggles(visit):
     page = visit("index.html")
     dark = "() => { const c = getComputedStyle(document.body).backgroundColor.match(/\\d+/g); return +c[0] < 100; }"
     seen = set()
-    for _ in range(3):  # light, dark, and as the system has it
-        page.locator("button.theme-switch-button").first.click()
-        seen.add((page.evaluate("document.documentElement.dataset.theme"), page.evaluate(dark)))
-    assert seen == {("light", False), ("dark", True)}
+    for mode in ("dark", "light", "auto"):
+        page.locator("button.theme-switch-button").click()
+        page.locator(f"button.theme-change-button[data-mode={mode}]").click()
+        seen.add((mode, page.evaluate("document.documentElement.dataset.theme"), page.evaluate(dark)))
+    assert seen == {("dark", "dark", True), ("light", "light", False), ("auto", "light", False)}
 
 
 def test_a_folded_solution_unfolds(visit):

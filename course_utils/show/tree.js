@@ -131,8 +131,9 @@
       node.classList.toggle("unwritten", !!DATA.links && !goes);
       node.setAttribute("tabindex", id === order[0] ? "0" : "-1");
       node.setAttribute("aria-label", [s.name, s.year, s.organisation, s.mechanism].filter(Boolean).join(". "));
-      node.onpointerenter = () => kept || show(id);
-      node.onpointerleave = () => kept || rest();
+      // What was searched stays: the picture moves under a pointer that rests while the panel grows.
+      node.onpointerenter = () => kept || search.value || show(id);
+      node.onpointerleave = () => kept || search.value || rest();
       node.onfocus = () => kept || show(id);
       node.onblur = () => kept || rest();
       if (!goes) node.onclick = () => keep(kept === id ? null : id);
