@@ -1,9 +1,10 @@
 """The `course` command. `course --help` lists what it does; each command imports only what it needs."""
 
+import importlib
+import importlib.util
 import os
 import subprocess
 import sys
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +55,8 @@ def run(
 def build(
     lessons: Lessons = None,
     check: Annotated[bool, typer.Option(help="Change nothing; fail when a notebook is not current.")] = False,
-    measure: Annotated[bool, typer.Option(help="Also write down how long each lesson takes.")] = False,
+    measure: Annotated[bool, typer.Option(help="Also write down the time and memory each lesson takes.")] = False,
+    text: Annotated[bool, typer.Option(help="Execute nothing: only text changed, the outputs stay.")] = False,
 ) -> None:
     """Build the notebooks from their sources in lessons/, executed."""
     from course_utils.toolchain import authoring
@@ -63,9 +65,10 @@ def build(
     if check:
         stale = authoring.stale(course)
         for name in stale:
-            console.print(f"notebooks/{name}.ipynb is not what its source builds: run `course build`", style="red")
+            sentence = f"notebooks/{name}.ipynb is not what its source builds: run `course build`"
+            console.print(sentence, style="red", soft_wrap=True)
         raise typer.Exit(1 if stale else 0)
-    authoring.build(course, lessons or [], measure=measure, console=console)
+    authoring.build(course, lessons or [], measure=measure, text=text, console=console)
 
 
 @app.command()
@@ -77,7 +80,7 @@ def lint(lessons: Lessons = None) -> None:
     chosen = course.lessons(lessons)
     found = [fault for lesson in chosen for fault in rules.faults(course, lesson)]
     for fault in found:
-        console.print(str(fault), style="red", highlight=False, markup=False)
+        console.print(str(fault), style="red", highlight=False, markup=False, soft_wrap=True)
     console.print(f"{len(chosen)} lessons looked at, {len(found)} faults", highlight=False)
     raise typer.Exit(1 if found else 0)
 
@@ -166,7 +169,7 @@ def bench(
         raise CourseError(f"There is no benchmark {name!r}. There are: {', '.join((*NAMES, *GROUPS))}.")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[variable] = "1"
-    mains = {one: import_module(f"course_utils.bench.{one}").main for one in GROUPS.get(name, (name,))}
+    mains = {one: importlib.import_module(f"course_utils.bench.{one}").main for one in GROUPS.get(name, (name,))}
     given = {} if text is None else {"text": _read(text)}
     for one, main in mains.items():
         if not given.keys() <= signature(main).parameters.keys():
@@ -192,7 +195,7 @@ def train(
     if name not in NAMES:
         raise CourseError(f"There is no checkpoint {name!r}. There are: {', '.join(NAMES)}.")
     folder = folder or Course.find().root / "build" / "checkpoints" / name
-    import_module(f"course_utils.checkpoints.{name}").train(folder)
+    importlib.import_module(f"course_utils.checkpoints.{name}").train(folder)
     console.print(f"{name}: {folder}", highlight=False, soft_wrap=True)
 
 
@@ -206,6 +209,8 @@ def test(context: typer.Context) -> None:
 def check(tests: Annotated[bool, typer.Option(help="Run the tests too.")] = True) -> None:
     """Everything CI runs: format, lint, types, notebooks current, anatomy of the lessons, tests."""
     course, python = Course.find(), [sys.executable, "-m"]
+    if missing := [name for name in ("ruff", "mypy", "pytest") if importlib.util.find_spec(name) is None]:
+        raise CourseError(f"The checks need {', '.join(missing)}. `python3 course.py check` installs them first.")
     steps = {
         "format": [*python, "ruff", "format", "--check", "."],
         "lint": [*python, "ruff", "check", "."],

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,15 +42,39 @@ def test_a_lesson_is_read_with_its_header_and_cells(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("#     minutes: 1\n", "", "lacks ['minutes']"),
-        ("#     minutes: 1\n", "#     minutes: 1\n#     colour: red\n", "does not know ['colour']"),
+        ("#     minutes: 1\n", "", "its header lacks 'minutes'."),
+        ("#     minutes: 1\n", "#     minutes: 1\n#     colour: red\n", "its header does not know 'colour'."),
+        ("minutes: 1", "minutes: five", "wants a whole number for 'minutes', not 'five'"),
+        ("budget: 30", "budget: 30 s", "wants a whole number for 'budget'"),
+        ("systems: []", "systems: C7", "wants a list in brackets for 'systems'"),
+        ("title: T", "title: One: two", "a text with a colon needs quotes"),
     ],
 )
 def test_a_header_that_lacks_something_says_what(tmp_path, old, new, words):
     path = tiny_course(tmp_path).sources / "00_tiny.py"
     path.write_text((HEADER.format(title="T") + LESSON).replace(old, new), encoding="utf-8")
-    with pytest.raises(CourseError, match=words.replace("[", r"\[")):
+    with pytest.raises(CourseError, match=re.escape(words)):
         read_lesson(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("exercise 00.1", "exercise 00.77", "00_tiny.py places exercise 00.77: there is no exercise '00.77'"),
+        ("systems: []", "systems: [C77]", "data/systems.yaml has no system C77"),
+    ],
+)
+def test_what_a_lesson_names_exists(tmp_path, old, new, words):
+    course = tiny_course(tmp_path)
+    path = course.sources / "00_tiny.py"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(CourseError, match=re.escape(words)):
+        generate(course, course.lessons()[0])
+
+
+def test_two_lessons_with_one_number_are_named(tmp_path):
+    with pytest.raises(CourseError, match=r"11_a\.py and 11_b\.py have the same number"):
+        tiny_course(tmp_path, _11_a="# %%\n1", _11_b="# %%\n1").lessons()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +160,28 @@ def test_building_twice_gives_the_same_bytes_and_a_change_is_seen(tmp_path):
     assert not is_current(course, course.lessons()[0])
     (course.notebooks / "99_orphan.ipynb").write_bytes(first["00_tiny.ipynb"])
     assert authoring.stale(course) == ["00_tiny", "99_orphan"]
+
+
+def test_text_is_renewed_without_running_and_code_is_not(tmp_path):
+    course = tiny_course(tmp_path, _00_a="# %% [markdown]\n# old\n\n# %%\nprint(object())")
+    path = course.notebooks / "00_a.ipynb"
+    with pytest.raises(CourseError, match="not built yet"):
+        authoring.build(course, [], text=True, console=quiet())
+    authoring.build(course, [], console=quiet())
+    (before,) = nbformat.read(path, as_version=4).cells[3].outputs
+
+    write_lesson(tmp_path, "00_a", "# %% [markdown]\n# new\n\n# %%\nprint(object())")
+    write_lesson(tmp_path, "07_b", "# %%\nprint(1)")  # a new neighbour changes the head
+    authoring.build(course, ["00"], text=True, console=quiet())
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[2].source == "new"
+    assert "07_b.ipynb" in cells[0].source
+    assert cells[3].outputs == [before]  # an address: it would differ if the cell had run again
+    assert is_current(course, course.lessons()[0])
+
+    write_lesson(tmp_path, "00_a", "# %%\nprint(2)")
+    with pytest.raises(CourseError, match="The code of 00_a changed"):
+        authoring.build(course, ["00"], text=True, console=quiet())
 
 
 def test_an_edited_notebook_is_stale(tmp_path):

@@ -14,11 +14,17 @@ from course_utils.toolchain.notebook import generate, is_current, measured, star
 from course_utils.toolchain.source import Course, CourseError, Lesson
 
 
-def build(course: Course, wanted: list[str], *, measure: bool, console: Console) -> None:
+def build(course: Course, wanted: list[str], *, measure: bool = False, text: bool = False, console: Console) -> None:
     """Build and execute the wanted lessons (default: all) and the start page.
 
-    What was measured stands in a lesson's head, so it is written down only when asked for.
+    What was measured stands in a lesson's head, so it is written down only when asked for. `text`: execute nothing
+    and carry the outputs over; CourseError for a lesson whose code changed.
     """
+    if text:
+        for lesson in course.lessons(wanted):
+            _renew_text(course, lesson)
+        write(start_page(course), course.notebooks / "index.ipynb")
+        return
     for lesson in course.lessons(wanted):
         console.print(f"{lesson.slug} ...", highlight=False, end=" ")
         effort = _build_one(course, lesson)
@@ -37,6 +43,21 @@ def _build_one(course: Course, lesson: Lesson) -> Effort:
         raise CourseError(f"{lesson.slug} stopped at cell {stopped.cell + 1}: {stopped}") from None
     write(notebook, course.notebooks / f"{lesson.slug}.ipynb")
     return effort
+
+
+def _renew_text(course: Course, lesson: Lesson) -> None:
+    """Everything but code as the source has it now: head, text, tags. The outputs stay with their cells."""
+    path = course.notebooks / f"{lesson.slug}.ipynb"
+    if not path.is_file():
+        raise CourseError(f"{path.name} is not built yet: run `course build {lesson.number:02d}`.")
+    old, new = nbformat.read(path, as_version=4), generate(course, lesson)
+    before, now = ([cell for cell in one.cells if cell.cell_type == "code"] for one in (old, new))
+    if [cell.source for cell in before] != [cell.source for cell in now]:
+        raise CourseError(f"The code of {lesson.slug} changed, so it has to run: `course build {lesson.number:02d}`.")
+    for done, cell in zip(before, now, strict=True):
+        cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    new.metadata = old.metadata
+    write(new, path)
 
 
 def _write_down(course: Course, lesson: Lesson, effort: Effort) -> None:
@@ -71,7 +92,7 @@ def release(course: Course, folder: Path) -> int:
     for lesson in lessons:
         path = course.notebooks / f"{lesson.slug}.ipynb"
         if not path.is_file():
-            raise CourseError(f"{path.name} is not built yet: run `course build`.")
+            raise CourseError(f"{path.name} is not built yet: run `course build {lesson.number:02d}`.")
         notebook = nbformat.read(path, as_version=4)
         notebook.cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
         write(notebook, folder / path.name)

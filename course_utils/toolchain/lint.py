@@ -57,7 +57,7 @@ def faults(course: Course, lesson: Lesson) -> list[Fault]:
     """Everything that is wrong with a lesson, in the order of the rules."""
     path = course.notebooks / f"{lesson.slug}.ipynb"
     if not path.is_file():
-        return [Fault(lesson.slug, "notebook", "not built yet: run `course build`")]
+        return [Fault(lesson.slug, "notebook", f"not built yet: run `course build {lesson.number:02d}`")]
     subject = Subject(course, lesson, nbformat.read(path, as_version=4))
     return [Fault(lesson.slug, where, message) for rule in RULES for where, message in rule(subject)]
 
@@ -213,7 +213,7 @@ def budget(subject: Subject) -> Findings:
     if lesson.budget > MOST_SECONDS:
         yield "header", f"a budget of {lesson.budget} s; at most {MOST_SECONDS}"
     if effort is None:
-        yield "budget", "its running time was never measured: run `course build --measure`"
+        yield "budget", f"its running time was never measured: run `course build {lesson.number:02d} --measure`"
         return
     if effort.seconds > lesson.budget:
         yield "budget", f"took {effort.seconds} s when measured, over its budget of {lesson.budget} s"
@@ -224,7 +224,7 @@ def budget(subject: Subject) -> Findings:
 def current(subject: Subject) -> Findings:
     """The notebook is what the source builds."""
     if not is_current(subject.course, subject.lesson):
-        yield "notebook", "is not what its source builds: run `course build`"
+        yield "notebook", f"is not what its source builds: run `course build {subject.lesson.number:02d}`"
 
 
 RULES: tuple[Callable[[Subject], Findings], ...] = (

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from course_utils import exercises
 from course_utils.systems import claims, glossary, systems
 from course_utils.toolchain.execute import Effort
-from course_utils.toolchain.source import Course, Lesson
+from course_utils.toolchain.source import Course, CourseError, Lesson
 
 SETUP = """\
 # Set-up: the same cell in every lesson. On Colab it installs the course.
@@ -44,13 +44,21 @@ def generate(course: Course, lesson: Lesson) -> nbformat.NotebookNode:
     cells = [new_markdown_cell(head(course, lesson, neighbours)), _code(setup_source(course), tags=["setup"])]
     for cell in lesson.cells:
         if cell.kind == "exercise":
-            cells += exercise_cells(cell.source)
+            cells += _exercise_of(lesson, cell.source)
         elif cell.kind == "markdown":
             cells.append(new_markdown_cell(cell.source))
         else:
             cells.append(_code(cell.source, tags=list(cell.tags)))
     cells.append(new_markdown_cell(foot(course, lesson, neighbours)))
     return _notebook(cells)
+
+
+def _exercise_of(lesson: Lesson, id: str) -> list[nbformat.NotebookNode]:
+    try:
+        return exercise_cells(id)
+    except (ValueError, SyntaxError) as error:
+        file = f"course_utils/exercises/by_lesson/lesson_{id[:2]}.py"
+        raise CourseError(f"{lesson.path.name} places exercise {id}: {error}. Define it in {file}.") from None
 
 
 def start_page(course: Course) -> nbformat.NotebookNode:
@@ -100,6 +108,8 @@ def head(course: Course, lesson: Lesson, neighbours: list[Lesson]) -> str:
     lines = [f"# {lesson.name}", "", _navigation(course, lesson, neighbours), "", lesson.why, ""]
     lines += ["**You will be able to**", "", *(f"- {goal}" for goal in lesson.objectives), ""]
     lines += [_facts(course, lesson), ""]
+    if unknown := [id for id in lesson.systems if id not in systems()]:
+        raise CourseError(f"{lesson.path.name}: data/systems.yaml has no system {', '.join(unknown)}.")
     if lesson.systems:
         lines += ["**Systems**", "", *(_system_line(id) for id in lesson.systems), ""]
     lines += ["**Contents**", "", *(f"- [{title}](#{anchor(title)})" for title in headings(lesson))]

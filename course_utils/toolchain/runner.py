@@ -294,7 +294,7 @@ class View:
     @contextmanager
     def lesson(self, lesson: Lesson, cells: int) -> Iterator[Any]:
         if self.progress is None:
-            self.console.print(f"{lesson.slug}: {cells} cells, budget {lesson.budget} s ...", highlight=False)
+            self.console.print(f"{lesson.slug}: budget {lesson.budget} s ...", highlight=False)
             yield lambda index: None
             return
         progress = self.progress

@@ -4,11 +4,20 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 MOST_SECONDS = 120  # no lesson may take longer on one core of a laptop,
 MOST_MEGABYTES = 1500  # or need more memory
+HEADER = {
+    **dict.fromkeys(("title", "why"), str),
+    **dict.fromkeys(("objectives", "builds_on", "systems"), list),
+    **dict.fromkeys(("minutes", "budget"), int),
+}
+KINDS = {str: "a text", list: "a list in brackets", int: "a whole number"}
 EXERCISE_MARK = re.compile(r"exercise (\d\d\.\d+)$")
 
 
@@ -51,6 +60,9 @@ class Course:
     def lessons(self, wanted: list[str] | None = None) -> "list[Lesson]":
         """All lessons in order, or the wanted ones by number ("01", "1") or slug."""
         found = [read_lesson(path) for path in sorted(self.sources.glob("[0-9][0-9]_*.py"))]
+        for one, two in pairwise(found):
+            if one.number == two.number:
+                raise CourseError(f"{one.path.name} and {two.path.name} have the same number. Give one another.")
         if not wanted:
             return found
         chosen = []
@@ -105,12 +117,12 @@ def read_lesson(path: Path) -> Lesson:
     """Read one source. Raises CourseError when its header lacks something or says something unknown."""
     import jupytext
 
-    notebook = jupytext.read(path, fmt="py:percent")
+    try:
+        notebook = jupytext.read(path, fmt="py:percent")
+    except yaml.YAMLError as error:
+        raise CourseError(f"{path.name}: its header is no YAML (a text with a colon needs quotes):\n{error}") from None
     header = dict(notebook.metadata.get("course", {}))
-    wanted = {"title", "why", "objectives", "builds_on", "minutes", "budget", "systems"}
-    if wanted != set(header):
-        missing, unknown = sorted(wanted - set(header)), sorted(set(header) - wanted)
-        raise CourseError(f"{path.name}: its header lacks {missing} and does not know {unknown}.")
+    _check_header(path, header)
     return Lesson(
         path=path,
         number=int(path.stem[:2]),
@@ -123,6 +135,16 @@ def read_lesson(path: Path) -> Lesson:
         systems=tuple(header["systems"]),
         cells=tuple(_cell(cell, path) for cell in notebook.cells if cell.source.strip() or cell.metadata),
     )
+
+
+def _check_header(path: Path, header: dict[str, Any]) -> None:
+    faults = [f"lacks {name!r}" for name in HEADER if name not in header]
+    faults += [f"does not know {name!r}" for name in header if name not in HEADER]
+    for name, kind in HEADER.items():
+        if name in header and not isinstance(header[name], kind):
+            faults.append(f"wants {KINDS[kind]} for {name!r}, not {header[name]!r}")
+    if faults:
+        raise CourseError(f"{path.name}: its header {', '.join(faults)}.")
 
 
 def _cell(cell: Any, path: Path) -> Cell:
