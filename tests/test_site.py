@@ -295,6 +295,14 @@ def test_signatures(code, wanted):
     assert reference.signature(ast.parse(code).body[0]) == wanted
 
 
+def test_a_method_is_called_without_self():
+    code = (
+        "class A:\n    def f(self, x): ...\n    @classmethod\n    def g(cls): ...\n    @staticmethod\n    def h(x): ..."
+    )
+    methods = ast.parse(code).body[0].body
+    assert [reference.signature(method, bound=True) for method in methods] == ["f(x)", "g()", "h(x)"]
+
+
 def test_the_pages_are_made_without_importing_what_they_describe(tmp_path):
     code = (
         "import sys; from pathlib import Path; from course_utils.site import build, places;"

@@ -78,14 +78,14 @@ def told(system: System, page: Page) -> str:
 
 def lessons_table(course: Course, pages: list[Page]) -> str:
     """The lessons, what they cover, and how long they take."""
-    rows = ["| lesson | what it covers | read | run |", "|---|---|--:|--:|"]
+    rows = ["| lesson | what it covers | to read, to run |", "|---|---|---|"]
     efforts = measured(course)
     for page in pages:
         lesson = page.lesson
         covered = ", ".join(escaped(systems()[id].label) for id in lesson.systems)
-        run = f"{efforts[lesson.slug].seconds}\N{NO-BREAK SPACE}s" if lesson.slug in efforts else "–"
-        read = f"{lesson.minutes}\N{NO-BREAK SPACE}min"
-        rows.append(f"| [{escaped(lesson.name)}]({page.path}.ipynb) | {covered} | {read} | {run} |")
+        run = f", {efforts[lesson.slug].seconds}\N{NO-BREAK SPACE}s" if lesson.slug in efforts else ""
+        times = f"{lesson.minutes}\N{NO-BREAK SPACE}min{run}"
+        rows.append(f"| [{escaped(lesson.name)}]({page.path}.ipynb) | {covered} | {times} |")
     return "\n".join(rows)
 
 

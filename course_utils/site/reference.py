@@ -1,6 +1,7 @@
 """The API reference, from the docstrings: read with `ast`, so that nothing is imported, and as they were written."""
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,11 @@ def definition(node: Definition, source: str, colons: int = 6) -> str:
         body.insert(1, f"[source]({source})")
     fence = ":" * colons
     options = "".join(f":{name}:\n" for name in modifiers(node) if kind == "method")
-    return f"{fence}{{py:{kind}}} {signature(node)}\n{options}\n" + "\n\n".join(filter(None, body)) + f"\n{fence}"
+    return (
+        f"{fence}{{py:{kind}}} {signature(node, bound=kind == 'method')}\n{options}\n"
+        + "\n\n".join(filter(None, body))
+        + f"\n{fence}"
+    )
 
 
 def modifiers(node: Definition) -> list[str]:
@@ -129,8 +134,10 @@ def modifiers(node: Definition) -> list[str]:
     return [name for name in map(ast.unparse, node.decorator_list) if name in ("staticmethod", "classmethod")]
 
 
-def signature(node: Definition) -> str:
+def signature(node: Definition, bound: bool = False) -> str:
     """A function's name, arguments and result, or a class's name and what it is made from.
+
+    A method is `bound`: it is called without its first argument.
 
     >>> signature(ast.parse("def f(x: int, *, y: str = 'a') -> None: ...").body[0])
     "f(x: int, *, y: str='a') -> None"
@@ -139,13 +146,18 @@ def signature(node: Definition) -> str:
         if any(name in ("property", "cached_property") for name in map(ast.unparse, node.decorator_list)):
             return f"{node.name}" + (f" -> {ast.unparse(node.returns)}" if node.returns else "")
         result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-        return f"{node.name}({ast.unparse(node.args)}){result}"
+        given = _without_first(node.args) if bound and "staticmethod" not in modifiers(node) else node.args
+        return f"{node.name}({ast.unparse(given)}){result}"
     start = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
     if start:
-        bare = ast.parse(ast.unparse(start)).body[0].args  # type: ignore[attr-defined]
-        del bare.args[0]
-        return f"{node.name}({ast.unparse(bare)})"
+        return f"{node.name}({ast.unparse(_without_first(start.args))})"
     fields = [ast.unparse(part) for part in node.body if isinstance(part, ast.AnnAssign)]
     made = any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
     made = made or any(ast.unparse(base) == "NamedTuple" for base in node.bases)
     return f"{node.name}({', '.join(fields)})" if made else node.name
+
+
+def _without_first(arguments: ast.arguments) -> ast.arguments:
+    bare = copy.copy(arguments)
+    bare.args = arguments.args[1:]
+    return bare

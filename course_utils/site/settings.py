@@ -53,6 +53,7 @@ def _look(repository: str, branch: str) -> dict[str, Any]:
         "html_js_files": [("site.js", {"defer": "defer"})],
         "html_favicon": str(STATIC / "icon.svg"),
         "html_context": {"default_mode": "auto"},
+        "html_use_index": False,  # search finds what the index would list
         "html_show_sphinx": False,
         "html_show_copyright": False,
         "html_sourcelink_suffix": "",
