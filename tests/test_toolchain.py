@@ -16,7 +16,7 @@ from rich.console import Console
 from tiny import HEADER, LESSON, tiny_course, write_lesson
 
 from course_utils.toolchain import authoring, lab, runner
-from course_utils.toolchain.execute import LessonStopped, execute
+from course_utils.toolchain.execute import WIDGET, LessonStopped, execute
 from course_utils.toolchain.notebook import generate, is_current, without_outputs
 from course_utils.toolchain.source import Course, CourseError, read_lesson
 
@@ -226,6 +226,19 @@ def test_prints_with_pauses_are_one_output(tmp_path):
     execute(notebook, tmp_path)
     (output,) = notebook.cells[0].outputs
     assert output.text == "0\n1\n2\n"
+
+
+def test_a_widget_is_not_stored_but_what_stands_for_it_is(tmp_path):
+    """Without its kernel JupyterLab would show an error in its place."""
+    fallback = "{'text/html': '<p>still</p>', 'text/plain': 'still', view: {'model_id': 'x'}}"
+    notebook = notebook_of(
+        "import ipywidgets\nipywidgets.Label('alive')",
+        f"from IPython.display import display\nview = {WIDGET!r}\ndisplay({fallback}, raw=True)",
+    )
+    execute(notebook, tmp_path)
+    assert not notebook.cells[0].outputs
+    (output,) = notebook.cells[1].outputs
+    assert output.data == {"text/html": "<p>still</p>", "text/plain": "still"}
 
 
 def test_a_cell_that_does_not_end_is_stopped(tmp_path):

@@ -20,6 +20,7 @@ from course_utils.toolchain.source import CourseError
 
 CELL_SECONDS = 600
 SAMPLE_SECONDS = 0.2
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,15 @@ def _stream(log: Path | None) -> Iterator[int]:
 
 
 def _normalise(notebook: nbformat.NotebookNode) -> None:
-    """Remove what differs from run to run, so that building twice gives the same bytes."""
+    """Remove what differs from run to run, so that building twice gives the same bytes, and what no kernel answers."""
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [one for one in cell.outputs if _without_widget(one)]
+
+
+def _without_widget(output: nbformat.NotebookNode) -> bool:
+    """Take a stored widget out of an output: JupyterLab shows an error there. False when nothing else is left."""
+    data = output.get("data", {})
+    return not data.pop(WIDGET, None) or "text/html" in data
