@@ -15,7 +15,7 @@ CONFIG = Path(__file__).parent / "jupyter"  # no pop-up that asks to fetch Jupyt
 
 
 def command(course: Course, further: list[str]) -> list[str]:
-    """The command line that starts JupyterLab; `further` options are added; one that is set here cannot be set again."""
+    """The command line that starts JupyterLab. `further` options are added; what is set here cannot be set again."""
     start = [
         sys.executable,
         "-m",
