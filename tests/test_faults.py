@@ -70,7 +70,8 @@ def test_a_read_only_checkout_runs_into_another_folder(tmp_path):
     done = run(within([read_only(course)], [*COURSE, "run", "--build-dir", str(tmp_path / "out")]), course)
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "out" / "00_one.html").is_file()
-    done = run(within([read_only(tmp_path)], [*COURSE, "release", str(tmp_path / "class")]), ROOT)
+    shutil.copy(tmp_path / "out" / "00_one.ipynb", course / "notebooks")
+    done = run(within([read_only(tmp_path)], [*COURSE, "release", str(tmp_path / "class")]), course)
     assert done.returncode == 1
     assert done.stdout.startswith(f"{tmp_path}/class cannot be written or read here (Read-only file system).")
     assert "`course doctor` names the ways out" in done.stdout
@@ -241,7 +242,7 @@ NOTHING_SET = dict.fromkeys(("COURSE_USER_DIR", "COURSE_CACHE_DIR", "XDG_CACHE_H
 
 @needs_mounts
 @pytest.mark.parametrize(
-    ("home", "command"), [("unknown", "run"), ("nowhere", "progress"), ("read-only", "run"), ("full", "progress")]
+    ("home", "command"), [("unknown", "run"), ("nowhere", "progress"), ("read-only", "progress"), ("full", "progress")]
 )
 def test_without_a_home_folder_the_course_works(tmp_path, home, command):
     course, folder = course_with(tmp_path), tmp_path / "home"
@@ -447,17 +448,10 @@ def test_lab_takes_the_next_port_and_needs_no_home(tmp_path):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(
-    ("option", "words"),
-    [
-        ("--port=eight", "expected an int, not the str 'eight'"),
-        ("nowhere.ipynb", "No such file or directory: .*nowhere.ipynb"),
-    ],
-)
-def test_a_wrong_option_ends_lab_with_a_sentence(tmp_path, option, words):
-    done = run([*COURSE, "lab", "--no-browser", option], course_with(tmp_path))
+def test_a_wrong_option_ends_lab_with_a_sentence(tmp_path):
+    done = run([*COURSE, "lab", "--no-browser", "--port=eight"], course_with(tmp_path))
     assert done.returncode != 0
-    assert re.search(words, done.stdout), done.stdout
+    assert "expected an int, not the str 'eight'" in done.stdout
 
 
 # --- pythons and packages -------------------------------------------------------------------------------------------
