@@ -297,15 +297,16 @@ def like_colab(tmp_path_factory) -> Path:
     subprocess.run([python, "-m", "venv", str(folder / "venv")], check=True)
     mine = folder / "venv" / "bin" / "python"
     others = [f"{name}=={version}" for name, version in colab().items() if name != "torch"]
-    pip(mine, "install", "--no-deps", *others)  # without, as Colab leaves some out
+    pip(mine, "install", "--quiet", "--no-deps", *others)  # without, as Colab leaves some out
     torch = f"torch=={colab()['torch']}"
-    pip(mine, "install", "-c", str(VERSIONS), "--extra-index-url", "https://download.pytorch.org/whl/cpu", torch)
+    cpu = ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+    pip(mine, "install", "--quiet", "-c", str(VERSIONS), *cpu, torch)
     play_colab(folder / "venv", folder / "libraries")
     return mine
 
 
 def pip(python: Path, *arguments: str) -> str:
-    command = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -319,6 +320,7 @@ def installed(python: Path) -> dict[str, str]:
 @pytest.mark.official
 def test_lessons_run_on_colabs_versions_and_change_none_of_them(like_colab, wheel, tmp_path):
     before = installed(like_colab)
+    assert {"numpy", "torch"} <= before.keys()
     for slug in ("00_map", "01_normalising_words"):
         folder = tmp_path / slug
         folder.mkdir()
