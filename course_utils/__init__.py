@@ -3,6 +3,7 @@
 `import course_utils` is cheap on purpose: each part is imported where it is used.
 """
 
+import importlib.util
 import os
 import random
 import sys
@@ -16,8 +17,11 @@ def setup(seed: int = 0) -> None:
 
     Every lesson calls it in its first cell, before numpy and torch are imported: the thread count of their
     libraries is read when they load. `$OMP_NUM_THREADS` wins where it is set. Torch starts from a fixed seed of
-    its own; where it is loaded already it is seeded too.
+    its own; where it is loaded already it is seeded too. Raises ModuleNotFoundError, which says what to do, where it
+    is missing.
     """
+    if importlib.util.find_spec("torch") is None:
+        import course_utils._torch  # noqa: F401 - has the message
     for library in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM"):
         os.environ.setdefault(f"{library}_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

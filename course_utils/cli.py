@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from course_utils.toolchain import terminal
 from course_utils.toolchain.source import Course, CourseError
 
 ALL_TESTS = ["--numprocesses", "logical", "--dist", "loadfile"]  # a file's tests share what they build
@@ -237,7 +238,10 @@ def _call(course: Course, command: list[str]) -> int:
 def main() -> None:
     """Run the command line; a fault that the user can mend ends in its message, without a traceback."""
     try:
+        terminal.prepare()
         app()
-    except CourseError as error:
-        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+    except Exception as error:
+        if not (sentence := terminal.sentence(error)):
+            raise
+        console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)

@@ -19,3 +19,5 @@ Texts(ids=tensor([[7, 8, 5, 2],
         [7, 6, 4, 2]]), answer=tensor([[False, False,  True,  True],
         [False,  True,  True,  True]]))
 """
+
+import course_utils._torch  # noqa: F401 - says what to do where torch is missing

@@ -14,3 +14,5 @@ Each module is read on its own. Shapes are written with one legend of letters ev
 >>> attn(torch.randn(3, 5, 6), bias=causal(5)).shape
 torch.Size([3, 5, 6])
 """
+
+import course_utils._torch  # noqa: F401 - says what to do where torch is missing

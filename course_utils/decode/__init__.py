@@ -23,6 +23,7 @@ tensor([[3, 4, 5, 6],
 probable text, `steps` the models of this course as steps, and `fast` what makes decoders fast.
 """
 
+import course_utils._torch  # noqa: F401 - says what to do where torch is missing
 from course_utils.decode.beams import Beams, Penalty, beam, gnmt
 from course_utils.decode.rules import Rule, no_repeat_ngram, nucleus, probabilities, repetition_penalty, top_k
 from course_utils.decode.sampling import ends_with, greedy, sample, texts

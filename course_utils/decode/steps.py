@@ -126,6 +126,9 @@ class Answer:
 
 def check_prompt(ids: Tensor, max_new: int) -> None:
     """ValueError unless there is a prompt, and something to do."""
+    if not isinstance(ids, Tensor) or ids.is_floating_point():
+        given = f"a tensor of {ids.dtype}" if isinstance(ids, Tensor) else f"{ids!r:.40}"
+        raise ValueError(f"ids is {given}; give a tensor of whole numbers, such as torch.tensor([[1, 2]])")
     if ids.ndim != 2 or ids.shape[1] < 1:
         raise ValueError(f"ids of shape {tuple(ids.shape)}; give (texts, tokens), one token at least, such as `bos`")
     if max_new < 1:

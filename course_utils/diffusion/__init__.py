@@ -20,6 +20,7 @@ schedule is its alpha-bars, (T,) in float64.
 torch.Size([3, 2])
 """
 
+import course_utils._torch  # noqa: F401 - says what to do where torch is missing
 from course_utils.diffusion.guidance import NO_LABEL, drop_labels, guided
 from course_utils.diffusion.inpainting import inpaint
 from course_utils.diffusion.measure import frechet_distance, frechet_gaussians, nearest

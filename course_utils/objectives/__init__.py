@@ -15,6 +15,7 @@ the same each time. Targets that no loss counts are -100 (`IGNORE`), as in PyTor
 Shifted(inputs=tensor([[5, 6, 7]]), targets=tensor([[   6,    7, -100]]))
 """
 
+import course_utils._torch  # noqa: F401 - says what to do where torch is missing
 from course_utils.train.batches import IGNORE
 
 __all__ = ["IGNORE"]

@@ -68,6 +68,8 @@ def mask(masks: Mapping[str, Any], *, alt: str, tokens: Sequence[str] | None = N
     """
     from matplotlib.figure import Figure
 
+    if not isinstance(masks, Mapping):
+        raise ValueError("give the masks with their names, such as {'causal': causal(6)}")
     pictures = {name: _boolean(name, one) for name, one in masks.items()}
     if not pictures:
         raise ValueError("there are no masks to draw")
@@ -91,7 +93,7 @@ def _percents(weights: Any, rows: Sequence[str], columns: Sequence[str]) -> list
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[1:] != (len(rows), len(columns)) or 0 in array.shape:
         raise ValueError(
-            f"weights of shape {np.shape(given)} do not fit {len(rows)} rows and {len(columns)} columns; give "
+            f"weights of shape {tuple(np.shape(given))} do not fit {len(rows)} rows and {len(columns)} columns; give "
             "(heads, rows, columns) or (rows, columns), and one example, not a batch"
         )
     if not ((array >= -1e-6) & (array <= 1 + 1e-6)).all():

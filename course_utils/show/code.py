@@ -135,7 +135,8 @@ def diff(a: Inspectable | str, b: Inspectable | str, *, names: tuple[str, str] =
 def _named(obj: Inspectable | str, name: str) -> tuple[str, str]:
     if isinstance(obj, str):
         return name, obj
-    return str(getattr(_unwrapped(obj), "__qualname__", None) or obj.__name__), read(obj)  # type: ignore[union-attr]
+    source = read(obj)
+    return str(getattr(_unwrapped(obj), "__qualname__", None) or obj.__name__), source  # type: ignore[union-attr]
 
 
 def _changes(before: str, after: str) -> Iterator[str]:

@@ -151,6 +151,9 @@ def bars(
     """
     from matplotlib.figure import Figure
 
+    for argument in (values, baseline or {}):
+        if not isinstance(argument, Mapping):
+            raise ValueError(f"bars() takes names and their numbers, such as {{'cased': 8084}}, not {argument!r:.40}")
     lines = dict(baseline or {})
     _check_bars(values, lines, xlabel, title)
     alt = alt or bars_alt(values, xlabel=xlabel, title=title, baseline=lines, fmt=fmt)

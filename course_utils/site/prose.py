@@ -6,15 +6,19 @@ from inspect import cleandoc
 
 SPECIAL = re.compile(r"([\\*_<>$\[\]|#~{}&])")
 
+ADDRESS = re.compile(r"https?://[^\s;,)>]*[^\s;,)>.]")
+
 
 def escaped(text: str) -> str:
-    r"""A text as Markdown that shows it as it is; what stands in backticks stays code.
+    r"""A text as Markdown that shows it as it is; what stands in backticks stays code, and addresses become links.
 
-    >>> print(escaped("2 * `x[0]` costs $1"))
-    2 \* `x[0]` costs \$1
+    >>> print(escaped("2 * `x[0]` costs $1, see https://example.org/a_b."))
+    2 \* `x[0]` costs \$1, see <https://example.org/a_b>.
     """
-    parts = re.split(r"(``.+?``|`[^`\n]+`)", text)
-    return "".join(part if k % 2 else SPECIAL.sub(r"\\\1", part) for k, part in enumerate(parts))
+    return "".join(
+        f"<{part}>" if ADDRESS.fullmatch(part) else part if k % 2 else SPECIAL.sub(r"\\\1", part)
+        for k, part in enumerate(re.split(rf"(``.+?``|`[^`\n]+`|{ADDRESS.pattern})", text))
+    )
 
 
 def chinese(text: str) -> str:

@@ -22,10 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
+from course_utils.data._paths import shortage
 from course_utils.toolchain.execute import Effort, LessonStopped, execute
 from course_utils.toolchain.notebook import generate, measured, without_outputs, write
 from course_utils.toolchain.source import MOST_MEGABYTES, Course, CourseError, Lesson
 
+SAVED_BYTES = 3_000_000  # what a lesson's copy and page need, at most
 ROOM = 1.25  # seconds differ from run to run
 SLOWEST = 3.0  # times slower than the machine that measured: beyond that, something is wrong with the course
 
@@ -68,7 +70,8 @@ def run(
             console.print(table(course, outcomes, time.perf_counter() - started))
             for outcome in outcomes:
                 if outcome.error:
-                    console.print(f"{outcome.slug} stopped", outcome.error, sep="\n", markup=False, highlight=False)
+                    text = f"{outcome.slug} stopped\n{outcome.error}"
+                    console.print(text, markup=False, highlight=False, soft_wrap=True)
             for slug, sentence in over_budget(course, outcomes).items():
                 console.print(f"{slug} {sentence}", highlight=False)
     return outcomes
@@ -225,7 +228,8 @@ def require_writable(folder: Path) -> None:
 
 
 def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"Cannot write to {folder} ({error.strerror}). Make room, or name another folder: --build-dir FOLDER."
+    reason = shortage(folder, SAVED_BYTES) or error.strerror
+    return f"Cannot write to {folder} ({reason}). Make room, or name another folder: --build-dir FOLDER."
 
 
 def over_budget(course: Course, outcomes: list[Outcome]) -> dict[str, str]:

@@ -9,6 +9,7 @@ The same script runs on one processor, on a GPU, and under `torchrun` on many (`
 bfloat16 (`precision`).
 """
 
+import course_utils._torch  # noqa: F401 - says what to do where torch is missing
 from course_utils.train.batches import IGNORE, all_blocks, sample_blocks, shuffled
 from course_utils.train.loop import Diverged, History, fit
 from course_utils.train.losses import cross_entropy, mean_loss

@@ -112,9 +112,9 @@ def fit(
     _check_arguments(model, batches, steps, loss, schedule, clip, evaluate, every, seed)
     optimizer = _optimizer(model, optimizer, lr)
     team = Team.of(model)
-    settings = {"seed": seed, "clip": float(clip), "bfloat16": bfloat16}
-    file = None if checkpoint is None else Checkpoint(checkpoint, model, optimizer, settings, writes=team.rank == 0)
+    file = _checkpoint(checkpoint, model, optimizer, team, seed=seed, clip=float(clip), bfloat16=bfloat16)
     with (
+        file or nullcontext(),
         _mode(model, optimizer),
         _rates(optimizer, schedule) as set_rate,
         _randomness(seed, team.device) as draw_anew,
@@ -260,6 +260,12 @@ def _optimizer(model: nn.Module, optimizer: torch.optim.Optimizer | None, lr: fl
     if any(id(parameter) not in own for group in optimizer.param_groups for parameter in group["params"]):
         raise ValueError("the optimizer holds parameters that aren't this model's; make it from model.parameters()")
     return optimizer
+
+
+def _checkpoint(
+    path: str | os.PathLike[str] | None, model: nn.Module, optimizer: torch.optim.Optimizer, team: Team, **settings: Any
+) -> Checkpoint | None:
+    return None if path is None else Checkpoint(path, model, optimizer, settings, writes=team.rank == 0)
 
 
 def _resume(
