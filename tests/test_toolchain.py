@@ -312,6 +312,14 @@ def test_memory_is_measured_with_that_of_child_processes(tmp_path):
     assert execute(notebook, tmp_path).megabytes > small.megabytes + 250
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_what_a_forked_child_shares_is_counted_once(tmp_path):
+    hold = "import os, time\nblock = bytearray(300_000_000)\n"
+    alone = execute(notebook_of(hold + "time.sleep(1)"), tmp_path)
+    forked = execute(notebook_of(hold + "if not os.fork():\n    time.sleep(1)\n    os._exit(0)\nos.wait()"), tmp_path)
+    assert forked.megabytes < alone.megabytes + 150
+
+
 def test_two_runs_at_once_in_one_folder_do_not_mix(tmp_path):
     course = tiny_course(tmp_path, _00_a="# %%\nprint(1)")
     build = tmp_path / "build"

@@ -103,14 +103,17 @@ async def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, ind
 
 @contextmanager
 def _peak_memory(kernel: psutil.Process) -> Iterator[list[int]]:
-    """The bytes of memory that the kernel and its children hold, sampled five times a second."""
+    """The bytes of memory that the kernel and its children hold, sampled five times a second.
+
+    Of a child only what is its own: one that was forked shares the rest with the kernel.
+    """
     samples, done = [0], threading.Event()
 
     def sample() -> None:
         while not done.wait(SAMPLE_SECONDS):
             with suppress(psutil.Error):
-                family = [kernel, *kernel.children(recursive=True)]
-                samples.append(sum(process.memory_info().rss for process in family))
+                own = [child.memory_full_info().uss for child in kernel.children(recursive=True)]
+                samples.append(kernel.memory_info().rss + sum(own))
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
