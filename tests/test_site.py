@@ -21,6 +21,7 @@ import course_utils
 from course_utils.site import build as building
 from course_utils.site import reference
 from course_utils.site.places import SECTIONS, find_places, read_pages
+from course_utils.site.prose import docstring
 from course_utils.site.settings import STATIC
 from course_utils.systems import claims, glossary, sources, systems
 from course_utils.toolchain.notebook import colab_url
@@ -301,6 +302,29 @@ def test_a_method_is_called_without_self():
     )
     methods = ast.parse(code).body[0].body
     assert [reference.signature(method, bound=True) for method in methods] == ["f(x)", "g()", "h(x)"]
+
+
+def test_a_docstring_becomes_prose_code_and_examples():
+    text = """One *sentence*.
+
+    Errors: ValueError for `a_b`.
+        y = x
+    As before.
+
+    >>> f(1)
+    2
+
+    >>> f(2)
+    3
+    """
+    assert docstring(text).split("\n\n") == [
+        r"One \*sentence\*.",
+        "Errors: ValueError for `a_b`.",
+        "```text\ny = x\n```",
+        "As before.",
+        "```pycon\n>>> f(1)\n2",
+        ">>> f(2)\n3\n```",
+    ]
 
 
 def test_the_pages_are_made_without_importing_what_they_describe(tmp_path):

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from inspect import cleandoc
 
 SPECIAL = re.compile(r"([\\*_<>$\[\]|#~{}&])")
-
 ADDRESS = re.compile(r"https?://[^\s;,)>]*[^\s;,)>.]")
 
 
@@ -29,17 +28,14 @@ def chinese(text: str) -> str:
 def docstring(text: str | None) -> str:
     """A docstring as Markdown: paragraphs as prose, examples as Python, indented lines as they were set.
 
-    >>> print(docstring("Half of x.\\n\\n    h = x / 2\\n\\n>>> half(2)\\n1"))
-    Half of x.
+    >>> print(docstring("Half of `x`.\\n\\n    h = x / 2\\n\\nNo more."))
+    Half of `x`.
     <BLANKLINE>
     ```text
     h = x / 2
     ```
     <BLANKLINE>
-    ```pycon
-    >>> half(2)
-    1
-    ```
+    No more.
     """
     blocks: list[tuple[str, str]] = []
     for kind, block in _blocks(cleandoc(text or "")):
