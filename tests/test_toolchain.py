@@ -368,7 +368,7 @@ def test_a_lesson_that_leaves_its_budget_is_named_whatever_the_machine(tmp_path,
 
 def test_a_lesson_that_needs_too_much_memory_is_named_and_hold_fails(tmp_path):
     course = tiny_course(tmp_path, _00_a="# %%\nprint(1)")
-    assert "2100 MB" in runner.over_budget(course, [outcome("00_a", 1, 2100)])["00_a"]
+    assert "2600 MB" in runner.over_budget(course, [outcome("00_a", 1, 2600)])["00_a"]
     source = (course.sources / "00_a.py").read_text(encoding="utf-8")
     (course.sources / "00_a.py").write_text(source.replace("budget: 30", "budget: 0"), encoding="utf-8")
     command = [sys.executable, "-m", "course_utils", "run", "--fresh"]
