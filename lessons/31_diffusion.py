@@ -893,13 +893,13 @@ with show.style():
     ax.set_xticks(counts, counts)
     ax.set_title("Dashed: real digits")
     ax.legend()
-what = "both fall steeply up to five or ten steps and then hardly change"
+what = "both fall steeply up to five steps; then DDIM is flat, DDPM rises"
 show.figure(fig, alt=f"Fréchet distance against steps, two curves: {what}.")
 
 # %% [markdown]
 # Two steps are too few, ten are nearly enough. DDIM in 20 steps is no worse
-# than DDPM in 200, at a tenth of the price. (How the curves cross further right is
-# one draw of 500 digits: no finding.)
+# than DDPM in 200, at a tenth of the price. (DDPM even gets worse with more than
+# 20 steps. That is one model and 500 digits: no finding.)
 #
 # ### What it draws, and how strongly
 #
