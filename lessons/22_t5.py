@@ -508,8 +508,8 @@ for text in (
 # %% [markdown]
 # The last two texts are not of the training's kind. Asked what the text does
 # not tell, the model answers all the same: it cannot say that there is no
-# answer unless it was trained to write so. And of two sentences it need not
-# take the right one, since it never had to choose.
+# answer unless it was trained to write so. With two sentences it is luck which
+# one it takes, since it never had to choose.
 #
 # Where does it look while it writes the question? Move over the rows:
 
@@ -529,7 +529,7 @@ show.attention(
 )
 
 # %% [markdown]
-# Most rows look at the word of the source that they need: *girl* at *girl*,
+# Many rows look at the word of the source that they need: *girl* at *girl*,
 # *rings* at *rings*, *lose* at *lost*. The first one, *did*, copies nothing; it
 # looks at the prefix *ask*.
 #
