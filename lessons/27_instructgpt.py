@@ -786,9 +786,9 @@ show.figure(fig, alt=f"Score and gold against KL for three prices; {note}.")
 
 # %% [markdown]
 # This is the **frontier** of reward and distance. All runs start at the left, with
-# the imitator. The dearest (8 rounds) stays near home, the cheapest goes
-# far. The reward model's score does not mind. Gold, on the right, does: past some distance
-# more of it is not better.
+# the imitator. The dearest (8 rounds) stays near home, the cheapest goes farthest. But
+# on the right people like its answers no better than those of the middle price: the
+# further way bought nothing. (Each line is one run.)
 #
 # A price is hard to choose in advance, because it is in points for nats. So
 # fix the *distance* instead, and let the price follow: when the KL is above its target, the
@@ -819,9 +819,9 @@ assert 1.0 < late[1] < 4.0
 print("the adaptive price keeps the KL near its target")
 
 # %% [markdown]
-# The fixed price lets the KL grow and grow. The adaptive one overshoots at first, when
-# it is still cheap, and then holds its target. (The adaptive run is *PPO-ptx* from
-# above, so it has pages mixed in, too.)
+# At the fixed price the KL grows on the whole, and nothing holds it. The adaptive price
+# lets it overshoot at first, when it is still cheap, and then holds the target. (The
+# adaptive run is *PPO-ptx* from above, so it has pages mixed in, too.)
 
 # %% [markdown]
 # ## Too much of a good thing
