@@ -1,6 +1,8 @@
 """The built site for the tests, and a checker of its pages: links, pictures, and what they ask of the outside."""
 
+import atexit
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,6 +25,7 @@ IN_CSS = re.compile(r"""url\(\s*["']?((?:https?:)?//[^)"']+)|@import\s+["']((?:h
 def built() -> Path:
     """The site of this checkout, built once for all tests of a run."""
     folder = Path(mkdtemp(prefix="course-tests-")) / "site"
+    atexit.register(shutil.rmtree, folder.parent)
     build(COURSE, folder)
     return folder
 
