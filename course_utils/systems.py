@@ -276,7 +276,7 @@ def glossary(lesson: int | None = None) -> list[Term]:
     """The terms of the course, or those that one lesson introduces.
 
     >>> [term.term for term in glossary(1)]
-    ['case normalisation', 'stemming', 'lemmatisation']
+    ['case normalisation', 'stemming', 'lemmatisation', 'type', 'tf-idf', 'bootstrap']
     >>> glossary(1)[1].zh
     '词干提取'
     """

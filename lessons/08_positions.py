@@ -478,8 +478,7 @@ show.figure(fig, alt=f"Three circles with the arrows q and k: {one}, {two}.")
 # %% tags=["nbval-ignore-output"]
 from IPython.display import HTML
 
-HTML("""<div id="rotary" onkeydown="event.stopPropagation()"
-  style="font-family:sans-serif;max-width:560px">
+HTML("""<div id=rotary onkeydown=event.stopPropagation() style=max-width:35em>
 <label>position of q <input id="rp" type="range" max="40" value="1"></label>
 <label>distance of k <input id="rd" type="range" max="40" value="2"></label>
 <svg viewBox="-1.5 -1.3 3 2.6" width="260" role="img" style="display:block"
