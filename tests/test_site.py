@@ -414,3 +414,12 @@ def test_the_command_says_where_the_site_is(monkeypatch, tmp_path):
 def test_the_wheel_holds_what_the_site_is_made_of():
     assert {path.name for path in STATIC.iterdir()} == {"site.css", "site.js", "icon.svg"}
     assert len(read_pages(COURSE)) == len(LESSONS)
+
+
+def test_a_folder_with_something_else_in_it_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(CourseError, match="no site of the course"):
+        building.require_replaceable(tmp_path)
+    (tmp_path / "objects.inv").write_bytes(b"")  # what Sphinx leaves
+    building.require_replaceable(tmp_path)
+    building.require_replaceable(tmp_path / "new")

@@ -25,6 +25,7 @@ def build(course: Course, folder: Path) -> int:
     Raises CourseError when something that it needs is not installed, and with Sphinx's words when it warns.
     """
     require_sphinx()
+    require_replaceable(folder)
     require_writable(folder)
     pages = read_pages(course)
     with TemporaryDirectory(prefix="course-site-") as temporary:
@@ -43,6 +44,14 @@ def require_sphinx() -> None:
         raise CourseError(
             f"The site needs {', '.join(missing)}, and this Python does not have it. "
             'Type: pip install "course-utils[site]" or, in a checkout, python3 course.py site'
+        )
+
+
+def require_replaceable(folder: Path) -> None:
+    """Raise CourseError when the folder holds something else than an earlier site: it would be lost."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "objects.inv").is_file():
+        raise CourseError(
+            f"{folder} holds something that is no site of the course. Name another place: --build-dir FOLDER."
         )
 
 
