@@ -15,11 +15,13 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from site_pages import COURSE, asks_outside, broken_links, built, page_paths, pictures_without_text, soup
 
 import course_utils
 from course_utils.site import build as building
 from course_utils.site import reference
+from course_utils.site.notebooks import prepare
 from course_utils.site.places import SECTIONS, find_places, read_pages
 from course_utils.site.prose import docstring
 from course_utils.site.settings import STATIC
@@ -423,3 +425,9 @@ def test_a_folder_with_something_else_in_it_is_not_replaced(tmp_path):
     (tmp_path / "objects.inv").write_bytes(b"")  # what Sphinx leaves
     building.require_replaceable(tmp_path)
     building.require_replaceable(tmp_path / "new")
+
+
+def test_the_runtime_of_the_builder_is_not_shown():
+    setup = new_code_cell("1", metadata={"tags": ["setup"]}, outputs=[new_output("stream", text="Your runtime")])
+    shown = prepare(new_notebook(cells=[setup, new_code_cell("2", outputs=[new_output("stream", text="kept")])]), 99)
+    assert [len(cell.outputs) for cell in shown.cells if cell.cell_type == "code"] == [0, 1]

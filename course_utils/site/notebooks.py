@@ -44,6 +44,8 @@ def prepare(notebook: nbformat.NotebookNode, number: int) -> nbformat.NotebookNo
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace("](index.ipynb)", "](../index.md)")
+        elif "setup" in cell.metadata.get("tags", []):
+            cell.outputs = []  # it names the runtime of whoever built the notebook
         else:
             cell.outputs = [without_widget(output) for output in cell.outputs]
     recorded = defaultdict(list)
