@@ -204,7 +204,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_one_without_room_st
     lines = run(within(disks, python(TRAIN, filling, small)), tmp_path).stdout.splitlines()
     assert re.search(r"run.pt.new could not be written: 0.1 MB are needed in .*, and 0.0 MB are free", lines[0])
     assert "run.pt is whole, and the same call goes on from it. Make room" in lines[0]
-    assert lines[1] == "left: ['.run.pt.lock', 'filler', 'run.pt', 'run.pt.previous']"
+    assert lines[1] == "left: ['filler', 'run.pt', 'run.pt.lock', 'run.pt.previous']"
     assert lines[2] == "steps: 6 20"
     assert re.search(r"said: no room for the checkpoint .*run.pt: 0.1 MB are needed .* give another folder", lines[3])
     assert "run.pt'" not in lines[4]

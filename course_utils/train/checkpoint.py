@@ -38,7 +38,7 @@ class Checkpoint:
         self.previous = self.path.with_name(self.path.name + ".previous")
         self.model, self.optimizer = model, optimizer
         self.settings = settings | _describe_model(model) | _describe_optimizer(optimizer)
-        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock")) if writes else None
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock")) if writes else None
         if writes:
             self._check_writable()
 
