@@ -385,10 +385,11 @@ def test_what_sphinx_warns_of_ends_in_its_words_and_leaves_the_earlier_site(smal
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "index.html").write_text("earlier", encoding="utf-8")
+    (folder / "objects.inv").write_bytes(b"")
     (small.root / "docs" / "page.md").write_text("# A page\n\n[nothing](nowhere.md)\n", encoding="utf-8")
     with pytest.raises(CourseError, match=r"docs/page\.md:3: WARNING: .*nowhere\.md"):
         building.build(small, folder)
-    assert contents(folder) == {"index.html": b"earlier"}
+    assert contents(folder) == {"index.html": b"earlier", "objects.inv": b""}
 
 
 def test_without_sphinx_it_says_how_to_get_it(small, tmp_path, monkeypatch):
