@@ -366,6 +366,13 @@ def test_a_lesson_that_leaves_its_budget_is_named_whatever_the_machine(tmp_path,
     assert tuple(runner.over_budget(course, outcomes)) == over
 
 
+def test_a_lesson_alone_does_not_excuse_itself(tmp_path):
+    course = tiny_course(tmp_path, _00_a="# %%\nprint(1)")  # with a budget of 30 s
+    write_measured(course, {"00_a": 29})
+    assert list(runner.over_budget(course, [outcome("00_a", 60)])) == ["00_a"]
+    assert not runner.over_budget(course, [outcome("00_a", 36)])
+
+
 def test_a_lesson_that_needs_too_much_memory_is_named_and_hold_fails(tmp_path):
     course = tiny_course(tmp_path, _00_a="# %%\nprint(1)")
     assert "2600 MB" in runner.over_budget(course, [outcome("00_a", 1, 2600)])["00_a"]

@@ -236,12 +236,13 @@ def over_budget(course: Course, outcomes: list[Outcome]) -> dict[str, str]:
     """The lessons that left their budget of time or memory, and a sentence for each.
 
     A slow machine is no fault of a lesson: the budget of seconds grows by what the lessons take here against what
-    was written down (their median ratio, at most `SLOWEST`), and by `ROOM`.
+    was written down (their median ratio, at most `SLOWEST`), and by `ROOM`. Fewer than three lessons cannot tell a slow
+    machine from a slow lesson; they get the room alone.
     """
     ran = [outcome for outcome in outcomes if not outcome.cached and not outcome.error]
     known, budgets = measured(course), {lesson.slug: lesson.budget for lesson in course.lessons()}
     ratios = [one.seconds / known[one.slug].seconds for one in ran if one.slug in known]
-    pace = min(max(1.0, median(ratios)), SLOWEST) if ratios else 1.0
+    pace = min(max(1.0, median(ratios)), SLOWEST) if len(ratios) >= 3 else 1.0
     over = {}
     for outcome in ran:
         seconds = budgets[outcome.slug] * pace * ROOM
