@@ -179,9 +179,8 @@ show.figure(fig, alt=f"Three curves rise from 0 to 1 {bend}.")
 # $w, a, 1$), $c$ and $b$ in `right` (columns $c, 1, b$), so that one product
 # gives $w \cdot c + a + b$:
 
+
 # %%
-
-
 def loss(model, X, x_max=10, alpha=0.75):
     """J divided by the number of pairs, from the whole matrix at once."""
     met = X > 0

@@ -317,16 +317,19 @@ def installed(python: Path) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
 
 
+@pytest.fixture(scope="module")
+def before(like_colab) -> dict[str, str]:
+    """What is installed there before any lesson."""
+    return installed(like_colab)
+
+
 @pytest.mark.official
-def test_lessons_run_on_colabs_versions_and_change_none_of_them(like_colab, wheel, tmp_path):
-    before = installed(like_colab)
+@pytest.mark.parametrize("slug", LESSONS)
+def test_a_lesson_runs_on_colabs_versions_and_changes_none_of_them(like_colab, before, wheel, tmp_path, slug):
     assert {"numpy", "torch"} <= before.keys()
-    for slug in ("00_map", "01_normalising_words"):
-        folder = tmp_path / slug
-        folder.mkdir()
-        shutil.copy(ROOT / "notebooks" / f"{slug}.ipynb", folder / "lesson.ipynb")
-        cells = run_notebook(like_colab, folder, wheel, PYTHONWARNINGS="ignore")
-        assert "Your runtime: " in shown(next(cell for cell in cells if "setup" in cell.metadata.get("tags", [])))
+    shutil.copy(ROOT / "notebooks" / f"{slug}.ipynb", tmp_path / "lesson.ipynb")
+    cells = run_notebook(like_colab, tmp_path, wheel, PYTHONWARNINGS="ignore")
+    assert "Your runtime: " in shown(next(cell for cell in cells if "setup" in cell.metadata.get("tags", [])))
     after = installed(like_colab)
     assert {name: after.get(name) for name in before} == before
     assert after.keys() - before.keys() == NEW

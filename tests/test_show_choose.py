@@ -41,7 +41,7 @@ def test_pages_without_a_kernel_show_the_pairs_escaped():
     page = choices_html(Choices(PAIRS, [1, 0, 0]))
     assert "no &lt;idea&gt; ." in page
     assert "<idea>" not in page
-    assert page.count("<tr>") == 4
+    assert page.count("<tr") == 4
     assert listed(Choices(PAIRS, [1, 0, 0])).startswith("1. where ?\n   + no <idea> .\n   - here .")
 
 

@@ -189,6 +189,7 @@ def measured_claims() -> dict[str, tuple[str, str]]:
                 if output.get("metadata", {}).get("course", {}).get("claims"):
                     for row in BeautifulSoup(output.data["text/html"], "lxml").find("tbody").find_all("tr"):
                         id, _, _, told, verdict = (part.get_text() for part in row.find_all(["th", "td"]))
+                        assert found.get(id, (told, verdict))[1] == verdict, f"lessons disagree on {id}"
                         found[id] = told, verdict
     return found
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from tiny import HEADER, LESSON, tiny_course, write_lesson
 
 from course_utils.toolchain import authoring, lab, runner
-from course_utils.toolchain.execute import WIDGET, LessonStopped, execute
+from course_utils.toolchain.execute import NEEDS_KERNEL, WIDGET, LessonStopped, execute
 from course_utils.toolchain.notebook import generate, is_current, without_outputs
 from course_utils.toolchain.source import Course, CourseError, read_lesson
 
@@ -228,16 +228,16 @@ def test_prints_with_pauses_are_one_output(tmp_path):
     assert output.text == "0\n1\n2\n"
 
 
-def test_a_widget_is_not_stored_but_what_stands_for_it_is(tmp_path):
-    """Without its kernel JupyterLab would show an error in its place."""
+def test_in_place_of_a_widget_its_html_is_stored_or_a_sentence(tmp_path):
+    """Without its kernel JupyterLab would show an error in its place, and the site nothing."""
     fallback = "{'text/html': '<p>still</p>', 'text/plain': 'still', view: {'model_id': 'x'}}"
     notebook = notebook_of(
         "import ipywidgets\nipywidgets.Label('alive')",
         f"from IPython.display import display\nview = {WIDGET!r}\ndisplay({fallback}, raw=True)",
     )
     execute(notebook, tmp_path)
-    assert not notebook.cells[0].outputs
-    (output,) = notebook.cells[1].outputs
+    (alone,), (output,) = (cell.outputs for cell in notebook.cells)
+    assert alone.data == {"text/html": f"<em>{NEEDS_KERNEL}</em>", "text/plain": NEEDS_KERNEL}
     assert output.data == {"text/html": "<p>still</p>", "text/plain": "still"}
 
 

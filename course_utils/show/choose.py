@@ -4,7 +4,8 @@ import html
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from course_utils.show.display import REGION, in_notebook
+from course_utils.show.display import in_notebook
+from course_utils.show.tables import html_table
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -114,11 +115,6 @@ def listed(choices: Choices) -> str:
 
 def choices_html(choices: Choices) -> str:
     """The pairs as a table, for where no kernel answers."""
-    rows = "".join(
-        f'<tr><td style="text-align:left">{html.escape(choices.pairs[i].request)}</td><td style="text-align:left">'
-        f'{html.escape(good)}</td><td style="text-align:left">{html.escape(bad)}</td></tr>'
-        for i, good, bad in choices.ranked
-    )
-    head = "<tr><th>request</th><th>better</th><th>worse</th></tr>"
-    note = "Stored choices: where a kernel runs, you choose by clicking."
-    return f'<div style="{REGION}"><table><caption>{note}</caption>{head}{rows}</table></div>'
+    rows = [[choices.pairs[i].request, good, bad] for i, good, bad in choices.ranked]
+    caption = "Stored choices: where a kernel runs, you choose by clicking"
+    return html_table(rows, ["request", "better", "worse"], ["left"] * 3, caption)

@@ -1,14 +1,11 @@
-"""A committed notebook as the site shows it: with targets for links, and without what needs a kernel."""
+"""A committed notebook as the site shows it: with targets for links, and without the author's runtime."""
 
 from collections import defaultdict
 
 import nbformat
-from nbformat.v4 import new_markdown_cell, new_output
+from nbformat.v4 import new_markdown_cell
 
 from course_utils.site.places import find_places
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
-NEEDS_KERNEL = "This part answers where Python runs: open the lesson in JupyterLab or in Colab."
 
 
 def system_target(id: str) -> str:
@@ -46,8 +43,6 @@ def prepare(notebook: nbformat.NotebookNode, number: int) -> nbformat.NotebookNo
             cell.source = cell.source.replace("](index.ipynb)", "](../index.md)")
         elif "setup" in cell.metadata.get("tags", []):
             cell.outputs = []  # it names the runtime of whoever built the notebook
-        else:
-            cell.outputs = [without_widget(output) for output in cell.outputs]
     recorded = defaultdict(list)
     for id, cell in places.claims.items():
         recorded[cell].append(claim_target(id))
@@ -58,13 +53,3 @@ def prepare(notebook: nbformat.NotebookNode, number: int) -> nbformat.NotebookNo
 
 def _targets(names: list[str]) -> list[str]:
     return [f"({name})=" for name in names]
-
-
-def without_widget(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """An output as it can be shown without a kernel: its HTML, or a sentence on where it works."""
-    if WIDGET not in output.get("data", {}):
-        return output
-    if "text/html" in output.data:
-        del output.data[WIDGET]
-        return output
-    return new_output("display_data", data={"text/markdown": f"*{NEEDS_KERNEL}*"})

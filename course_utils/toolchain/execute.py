@@ -21,6 +21,7 @@ from course_utils.toolchain.source import CourseError
 CELL_SECONDS = 600
 SAMPLE_SECONDS = 0.2
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NEEDS_KERNEL = "This part answers where Python runs: open the lesson in JupyterLab or in Colab and run this cell."
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,11 @@ def _normalise(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
-            cell.outputs = [one for one in cell.outputs if _without_widget(one)]
+        for output in cell.get("outputs", []):
+            _replace_widget(output)
 
 
-def _without_widget(output: nbformat.NotebookNode) -> bool:
-    """Take a stored widget out of an output: JupyterLab shows an error there. False when nothing else is left."""
-    data = output.get("data", {})
-    return not data.pop(WIDGET, None) or "text/html" in data
+def _replace_widget(output: nbformat.NotebookNode) -> None:
+    """Take a stored widget out of an output, as JupyterLab shows an error there: its HTML stays, or a sentence does."""
+    if output.get("data", {}).pop(WIDGET, None) and "text/html" not in output.data:
+        output.data = {"text/html": f"<em>{NEEDS_KERNEL}</em>", "text/plain": NEEDS_KERNEL}
