@@ -372,28 +372,23 @@ show.source(Speedrun.forward)
 # 6. **Short blocks first**: 32 characters in the first half of the steps, 64
 #    in the second. What is near is learnt first, and short blocks are cheap.
 #
-# One function trains it with any one of these changed:
+# One function trains it with any one of these changed. A change is a function of the
+# model, and may return an optimiser of its own:
 
 
 # %%
+def unchanged(model):
+    """The recipe as it is."""
+
+
 def trained(
-    change=None,
-    adam=False,
-    lengths=(32, 64),
-    steps=50,
-    text=train,
-    seed=1,
-    **config,
+    change=unchanged, lengths=(32, 64), steps=50, text=train, seed=1, **config
 ):
     """A model, its loss on a part of the test text, and CPU seconds."""
     torch.manual_seed(seed)
     model = Speedrun(SpeedrunConfig(vocab_size=V, **config))
-    if change:
-        change(model)
+    optimizer = change(model) or model.muon()
     batches = [sample_blocks(text, n, 1024 // n, seed=seed) for n in lengths]
-    optimizer = model.muon()
-    if adam:
-        optimizer = torch.optim.Adam(model.parameters(), 0.01, (0.9, 0.99))
     settings = {"optimizer": optimizer, "clip": math.inf, "progress": False}
     settings["schedule"] = lambda step: min(1, (steps - step) / (0.7 * steps))
     start = time.process_time()
@@ -436,12 +431,16 @@ def gelu(model):
         block.ffn.activation = F.gelu
 
 
+def adam(model):
+    return torch.optim.Adam(model.parameters(), 0.01, (0.9, 0.99))
+
+
 # %%
 runs = {
     "all of it": {},
     "no tables of characters before": {"n_before": 0},
     "learned positions, not rotary": {"change": learned_rows},
-    "Adam, not Muon": {"adam": True},
+    "Adam, not Muon": {"change": adam},
     "GELU, not squared ReLU": {"change": gelu},
     "no QK-norm": {"change": free_lengths},
     "long blocks from the start": {"lengths": (64, 64)},

@@ -11,6 +11,7 @@ from parity import scramble
 from torch import nn
 
 from course_utils.blocks.attention import KVCache, MultiHeadAttention, record
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward, GatedFeedForward, gelu_tanh
 from course_utils.blocks.heads import Classifier, TiedHead
 from course_utils.blocks.masks import causal, distances, prefix, same_segment, to_bias, unpadded, window
@@ -357,6 +358,24 @@ def test_masks_refuse_what_makes_no_sense():
 
 
 # Norms, feed-forward nets, heads
+
+
+@pytest.mark.parametrize("ids", [torch.tensor([[0, 3], [7, -1]]), torch.tensor([[-1]]), torch.tensor(9)])
+def test_an_id_without_a_row_is_named(ids):
+    table = Embedding(7, D)
+    first = next(id for id in ids.flatten().tolist() if not 0 <= id < 7)
+    with pytest.raises(IndexError, match=rf"^id {first} has no row in this table of 7: its ids are 0 to 6\. Was"):
+        table(ids)
+
+
+def test_an_embedding_equals_torchs():
+    ours, theirs = Embedding(7, D, padding_idx=0), nn.Embedding(7, D, padding_idx=0)
+    theirs.load_state_dict(ours.state_dict())
+    ids = torch.tensor([[0, 6], [3, 3]])
+    assert torch.equal(ours(ids), theirs(ids))
+    for table in (ours, theirs):
+        table(ids).square().sum().backward()
+    assert torch.equal(ours.weight.grad, theirs.weight.grad)
 
 
 def test_layer_norm_equals_torch():

@@ -45,6 +45,16 @@ def test_pages_without_a_kernel_show_the_pairs_escaped():
     assert listed(Choices(PAIRS, [1, 0, 0])).startswith("1. where ?\n   + no <idea> .\n   - here .")
 
 
+def test_an_answer_without_words_can_be_read_and_clicked():
+    choices = Choices([Pair("where ?", "here .", "")], [0])
+    _, first, second = view(choices).children
+    assert (first.description, second.description) == ("here .", "(no words)")
+    assert "(no words)" in choices_html(choices)
+    assert listed(choices) == "1. where ?\n   + here .\n   - (no words)"
+    second.click()
+    assert choices.ranked == [(0, "", "here .")]
+
+
 def test_outside_a_notebook_the_pairs_are_printed(capsys):
     choices = show.choose([tuple(pair) for pair in PAIRS], [0, 0, 0])
     assert "1. where ?" in capsys.readouterr().out

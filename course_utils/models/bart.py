@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from course_utils import weights
 from course_utils.blocks.attention import KVCache, MultiHeadAttention
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward
 from course_utils.blocks.heads import TiedHead
 from course_utils.blocks.masks import causal
@@ -85,7 +86,7 @@ class Bart(nn.Module):
     def __init__(self, cfg: BartConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model, padding_idx=cfg.pad)
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model, padding_idx=cfg.pad)
         self.encoder_pos = nn.Embedding(cfg.max_len + OFFSET, cfg.d_model)
         self.encoder_norm = LayerNorm(cfg.d_model)
         self.encoder = nn.ModuleList(block(cfg) for _ in range(cfg.n_layers))

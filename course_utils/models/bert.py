@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from course_utils import weights
 from course_utils.blocks.attention import MultiHeadAttention
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward
 from course_utils.blocks.heads import FirstTokenHead, MaskedHead
 from course_utils.blocks.masks import to_bias
@@ -79,9 +80,9 @@ class Bert(nn.Module):
     def __init__(self, cfg: BertConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model)
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model)
         self.pos = nn.Embedding(cfg.max_len, cfg.d_model)
-        self.seg = nn.Embedding(cfg.n_segments, cfg.d_model)
+        self.seg = Embedding(cfg.n_segments, cfg.d_model)
         self.norm = LayerNorm(cfg.d_model, EPS)
         self.dropout = nn.Dropout(cfg.dropout)
         self.blocks = nn.ModuleList(block(cfg) for _ in range(cfg.n_layers))

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from course_utils import weights
 from course_utils.blocks.attention import KVCache, MultiHeadAttention
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward, gelu_tanh
 from course_utils.blocks.heads import TiedHead
 from course_utils.blocks.masks import causal, to_bias
@@ -76,7 +77,7 @@ class GPT(nn.Module):
     def __init__(self, cfg: GPTConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model)
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model)
         self.pos = nn.Embedding(cfg.max_len, cfg.d_model)
         self.dropout = nn.Dropout(cfg.dropout)
         self.blocks = nn.ModuleList(block(cfg) for _ in range(cfg.n_layers))

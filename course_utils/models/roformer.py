@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils import weights
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.heads import MaskedHead
 from course_utils.blocks.masks import to_bias
 from course_utils.blocks.norms import LayerNorm
@@ -41,8 +42,8 @@ class RoFormer(nn.Module):
     def __init__(self, cfg: BertConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model)
-        self.seg = nn.Embedding(cfg.n_segments, cfg.d_model)
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model)
+        self.seg = Embedding(cfg.n_segments, cfg.d_model)
         self.pos = RotaryPairs(cfg.d_model // cfg.n_heads)
         self.norm = LayerNorm(cfg.d_model, EPS)
         self.dropout = nn.Dropout(cfg.dropout)

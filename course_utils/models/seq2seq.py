@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.heads import TiedHead
 from course_utils.decode import greedy
 
@@ -61,7 +62,7 @@ class GRUTranslator(nn.Module):
     def __init__(self, cfg: GRUConfig) -> None:
         super().__init__()
         self.cfg, d = cfg, cfg.d_model
-        self.tok = nn.Embedding(cfg.vocab_size, d)
+        self.tok = Embedding(cfg.vocab_size, d)
         self.encoder = nn.GRU(d, d, batch_first=True, bidirectional=True)
         self.bridge = nn.Linear(2 * d, d)
         self.decoder = nn.GRUCell(3 * d, d)

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_utils.blocks.attention import Keys, MultiHeadAttention, Queries, Weights
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward
 from course_utils.blocks.masks import causal
 from course_utils.blocks.norms import LayerNorm
@@ -70,8 +71,8 @@ class Speedrun(nn.Module):
 
     def __init__(self, cfg: SpeedrunConfig) -> None:
         super().__init__()
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model)
-        self.before = nn.ModuleList(nn.Embedding(cfg.vocab_size, cfg.d_model) for _ in range(cfg.n_before))
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model)
+        self.before = nn.ModuleList(Embedding(cfg.vocab_size, cfg.d_model) for _ in range(cfg.n_before))
         self.pos = Rotary(cfg.d_model // cfg.n_heads)
         self.norm_tok = LayerNorm(cfg.d_model, bias=False)
         self.blocks = nn.ModuleList(block(cfg) for _ in range(cfg.n_layers))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from course_utils import weights
 from course_utils.blocks.attention import KVCache, MultiHeadAttention
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward, GatedFeedForward, gelu_tanh
 from course_utils.blocks.heads import TiedHead
 from course_utils.blocks.masks import causal, to_bias
@@ -88,7 +89,7 @@ class T5(nn.Module):
     def __init__(self, cfg: T5Config) -> None:
         super().__init__()
         self.cfg = cfg
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model)
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model)
         self.encoder_bias = T5Bias(cfg.n_heads, cfg.n_buckets, cfg.max_distance)
         self.encoder = nn.ModuleList(block(cfg, self.ffn()) for _ in range(cfg.n_layers))
         self.encoder_norm = RMSNorm(cfg.d_model)

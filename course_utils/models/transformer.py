@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_utils.blocks.attention import KVCache, MultiHeadAttention
+from course_utils.blocks.embedding import Embedding
 from course_utils.blocks.ffn import FeedForward
 from course_utils.blocks.heads import TiedHead
 from course_utils.blocks.masks import causal, unpadded
@@ -76,7 +77,7 @@ class Transformer(nn.Module):
     def __init__(self, cfg: TransformerConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.tok = nn.Embedding(cfg.vocab_size, cfg.d_model)
+        self.tok = Embedding(cfg.vocab_size, cfg.d_model)
         self.register_buffer("pos", sinusoidal(cfg.max_len, cfg.d_model), persistent=False)
         self.encoder = nn.ModuleList(block(cfg) for _ in range(cfg.n_layers))
         self.decoder = nn.ModuleList(block(cfg, cross=True) for _ in range(cfg.n_layers))

@@ -95,7 +95,7 @@ def view(choices: Choices) -> Any:
             return
         head.value = f"{i + 1} of {len(choices.pairs)}. Which is better? <b>{html.escape(choices.pairs[i].request)}</b>"
         for button, answer in zip(buttons, choices.pairs[i][1:], strict=True):
-            button.description = button.tooltip = answer
+            button.description = button.tooltip = said(answer)
 
     def take(button: Any) -> None:
         choices.take(buttons.index(button))
@@ -107,14 +107,21 @@ def view(choices: Choices) -> Any:
     return VBox([head, *buttons])
 
 
+def said(answer: str) -> str:
+    """An answer as it is shown: one without words can't be read, or clicked."""
+    return answer or "(no words)"
+
+
 def listed(choices: Choices) -> str:
     """The pairs as text, the better answer first."""
-    lines = [f"{i + 1}. {choices.pairs[i].request}\n   + {good}\n   - {bad}" for i, good, bad in choices.ranked]
+    lines = [
+        f"{i + 1}. {choices.pairs[i].request}\n   + {said(good)}\n   - {said(bad)}" for i, good, bad in choices.ranked
+    ]
     return "\n".join(lines)
 
 
 def choices_html(choices: Choices) -> str:
     """The pairs as a table, for where no kernel answers."""
-    rows = [[choices.pairs[i].request, good, bad] for i, good, bad in choices.ranked]
+    rows = [[choices.pairs[i].request, said(good), said(bad)] for i, good, bad in choices.ranked]
     caption = "Stored choices: where a kernel runs, you choose by clicking"
     return html_table(rows, ["request", "better", "worse"], ["left"] * 3, caption)
