@@ -388,7 +388,6 @@ for task in TASKS:
     model = new_model()
     train(model, shuffled(*tensors(training[task]), batch_size=32), 80)
     alone[task] = score(model, testing[task])
-print(scores)
 
 # %% [markdown]
 # (The trained numbers of this lesson are of float32. Their last digits may
@@ -781,7 +780,8 @@ for task in ("ask", "answer", "chinese"):
             few.setdefault((task, start), []).append(result)
         if (task, start) == ("ask", "pre-trained"):
             asker = model
-print({name: [f"{x:.2f}" for x in xs] for name, xs in few.items()})
+for (task, start), right in few.items():
+    print(f"{task:8}{start:13}", *(f"{share:.2f}" for share in right))
 
 # %% tags=["nbval-ignore-output"]
 with show.style():

@@ -89,7 +89,8 @@ def serious(page) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     # Without preload: axe would ask for the sheets that a style sheet imports in the wrong folder.
-    found = Axe().run(page, options={"preload": False}).response["violations"]
+    options = {"preload": False, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{fault['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
         for fault in found

@@ -67,8 +67,8 @@ def start_page(course: Course) -> nbformat.NotebookNode:
     efforts = measured(course)
     for lesson in course.lessons():
         names = ", ".join(systems()[id].name for id in lesson.systems) or "how to use the course"
-        run = f"{efforts[lesson.slug].seconds} s" if lesson.slug in efforts else "?"
-        rows.append(f"| [{lesson.name}]({lesson.slug}.ipynb) | {names} | {lesson.minutes} min | {run} |")
+        run = f"{efforts[lesson.slug].seconds}&nbsp;s" if lesson.slug in efforts else "?"
+        rows.append(f"| [{lesson.name}]({lesson.slug}.ipynb) | {names} | {lesson.minutes}&nbsp;min | {run} |")
     text = "\n".join(
         [
             "# The Transformer family from scratch",
